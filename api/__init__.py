@@ -1,0 +1,1 @@
+"""The doors: dialects, the carriers that speak them, and the composition root."""

@@ -1,0 +1,1 @@
+"""One pure file a dialect: parse a request into an `Ask`, render what comes back."""

@@ -1,0 +1,108 @@
+"""What the headers of a request say, whatever its dialect."""
+
+import re
+from collections.abc import Mapping
+from typing import Literal, cast
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from api.hosts import Hosts
+from gateway.call import Origin
+from gateway.errors import ForeignOrigin, InvalidRequest
+
+Headers = Mapping[bytes, bytes]
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+_TAG_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_LONGEST_TAG = 200
+_MOST_TAGS = 16
+_LONGEST_TIMEOUT = 3_600.0
+_SENSITIVITIES = ("public", "internal", "confidential")
+
+
+def read_origin(headers: Headers, call_id: UUID, address: str, hosts: Hosts) -> Origin:
+    """Who calls and how they want it, or an error that names the header that is wrong."""
+    credential = read_credential(headers)
+    if not credential and (origin := headers.get(b"origin")) is not None:
+        _check_web_origin(origin, hosts)
+    return Origin(
+        credential=credential,
+        tenant=_text(headers, b"x-tenant-id"),
+        project=_text(headers, b"x-gateway-project"),
+        address=address,
+        request_id=read_request_id(headers, call_id),
+        traceparent=_text(headers, b"traceparent"),
+        tags=_tags(headers),
+        timeout=_timeout(headers),
+        sensitivity=_sensitivity(headers),
+    )
+
+
+def read_credential(headers: Headers) -> str:
+    """The key, from any of the three headers that clients use."""
+    authorization = headers.get(b"authorization")
+    if authorization is not None:
+        scheme, _, key = authorization.decode("latin-1").partition(" ")
+        if scheme.lower() == "bearer":
+            return key.strip()
+    key_header = headers.get(b"x-api-key") or headers.get(b"api-key") or b""
+    return key_header.decode("latin-1").strip()
+
+
+def read_request_id(headers: Headers, call_id: UUID) -> str:
+    """The caller's own request id if it is printable and short, else the call's."""
+    given = headers.get(b"x-request-id")
+    if given is not None:
+        text = given.decode("latin-1")
+        if _REQUEST_ID.fullmatch(text):
+            return text
+    return str(call_id)
+
+
+def _check_web_origin(origin: bytes, hosts: Hosts) -> None:
+    """A page of another site must not spend with what this machine's loopback is trusted for."""
+    if not hosts.serves(urlsplit(origin.decode("latin-1")).netloc):
+        raise ForeignOrigin
+
+
+def _text(headers: Headers, name: bytes) -> str:
+    value = headers.get(name)
+    return "" if value is None else value.decode("latin-1").strip()
+
+
+def _tags(headers: Headers) -> dict[str, str]:
+    text = _text(headers, b"x-gateway-tags")
+    if not text:
+        return {}
+    tags = dict(_tag(part) for part in text.split(",") if part.strip())
+    if len(tags) > _MOST_TAGS:
+        raise InvalidRequest(f"At most {_MOST_TAGS} tags may be given.", param="X-Gateway-Tags")
+    return tags
+
+
+def _tag(part: str) -> tuple[str, str]:
+    name, separator, value = part.strip().partition("=")
+    if not separator or not _TAG_NAME.fullmatch(name) or len(value) > _LONGEST_TAG:
+        raise InvalidRequest("Tags are written `name=value, name=value`.", param="X-Gateway-Tags")
+    return name, value
+
+
+def _timeout(headers: Headers) -> float | None:
+    text = _text(headers, b"x-gateway-timeout")
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= _LONGEST_TIMEOUT:
+        raise InvalidRequest("The timeout is a number of seconds up to 3600.", param="X-Gateway-Timeout")
+    return seconds
+
+
+def _sensitivity(headers: Headers) -> Literal["public", "internal", "confidential"]:
+    text = _text(headers, b"x-gateway-sensitivity") or "public"
+    if text not in _SENSITIVITIES:
+        allowed = ", ".join(_SENSITIVITIES)
+        raise InvalidRequest(f"The sensitivity is one of {allowed}.", param="X-Gateway-Sensitivity")
+    return cast(Literal["public", "internal", "confidential"], text)

@@ -1,0 +1,91 @@
+"""The composition root: builds the engine from the apps, once per process."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+from django.conf import settings
+
+from api.hosts import Hosts
+from api.lane import Lane
+from api.readiness import Readiness
+from api.reading import Reader
+from gateway.catalog import Deployment
+from gateway.memory import LocalTransport, NoCache, SystemClock
+from gateway.pipeline import Gateway
+from gateway.ports import Transport
+from gateway.transport import HttpTransport
+from gateway.wires import echo
+from providers.catalog import DatabaseCatalog
+from tenants.directory import DatabaseDirectory
+from tenants.watch import RevisionWatch
+from usage.books.sqlite import SqliteBooks
+
+SERVICE = "llm-gateway"
+
+logger = logging.getLogger(__name__)
+
+
+class Wiring:
+    """Everything that one web process runs; started and stopped with it."""
+
+    def __init__(self) -> None:
+        clock = SystemClock()
+        self.books = SqliteBooks(
+            Path(settings.DATABASES["default"]["NAME"]),
+            clock=clock,
+            lease_ms=settings.GATEWAY_LEASE_SECONDS * 1000,
+            synchronous=settings.GATEWAY_SQLITE_SYNCHRONOUS,
+        )
+        self.catalog = DatabaseCatalog(report=logger.warning)
+        self.watch = RevisionWatch(clock=clock, refresh=self.catalog.refresh)
+        self.directory = DatabaseDirectory(clock=clock, revision=lambda: self.watch.number)
+        self.gateway = Gateway(
+            books=self.books,
+            directory=self.directory,
+            catalog=self.catalog,
+            cache=NoCache(),
+            clock=clock,
+            transport_for=self._transport_for,
+        )
+        self.readiness = Readiness(books=self.books, watch=self.watch)
+        reader = Reader(
+            directory=self.directory,
+            catalog=self.catalog,
+            ready=self.readiness.wrong,
+            service=SERVICE,
+            version=settings.VERSION,
+        )
+        self.lane = Lane(
+            gateway=self.gateway,
+            reader=reader,
+            hosts=Hosts(settings.ALLOWED_HOSTS),
+            body_limit=settings.GATEWAY_MAX_BODY_BYTES,
+        )
+        self._local = LocalTransport(echo.answer)
+        self._http: HttpTransport | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Open what the process holds, and begin what runs beside the calls."""
+        self._http = HttpTransport()
+        await self.readiness.look()
+        if self.readiness.migrated:
+            await self.books.open()
+            await self.watch.look()
+        self._tasks = [asyncio.create_task(self.watch.run()), asyncio.create_task(self.gateway.tend())]
+
+    async def stop(self) -> None:
+        """Let orders reach the books, then close everything."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.gateway.teller.drain()
+        await self.books.close()
+        if self._http is not None:
+            await self._http.close()
+
+    def _transport_for(self, deployment: Deployment) -> Transport:
+        if deployment.provider.wire == "echo" or self._http is None:
+            return self._local
+        return self._http

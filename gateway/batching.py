@@ -1,0 +1,90 @@
+"""Orders to the books travel together: whatever callers ask while one post is under way makes up the next.
+
+The teller owns its awaits. A caller that leaves takes nobody along, and one that leaves while its
+hold is being decided has that hold closed again.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+
+from gateway.accounts import Hold, Order, Renewal, Settlement, Verdict
+from gateway.entry import abandoned_entry
+from gateway.errors import BooksAway
+from gateway.ports import Books
+
+_Waiting = tuple[Order, "asyncio.Future[Verdict]"]
+
+
+class Teller:
+    """The one who takes orders to the books."""
+
+    def __init__(self, books: Books) -> None:
+        self.books = books
+        self._waiting: list[_Waiting] = []
+        self._pump: asyncio.Task[None] | None = None
+
+    async def admit(self, hold: Hold) -> Verdict:
+        """Ask for a new hold; if the caller leaves meanwhile, the hold is given back."""
+        future = self._enqueue(hold)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if not future.cancelled() and future.exception() is None and future.result().refusal is None:
+                self._give_back(hold)
+            raise
+
+    def top_up(self, hold: Hold) -> Awaitable[Verdict]:
+        """Raise a hold for a further attempt; it is closed with the call."""
+        return self._enqueue(hold)
+
+    def settle(self, settlement: Settlement) -> Awaitable[Verdict]:
+        """Close a hold; the order goes through even if nobody waits for it."""
+        return self._enqueue(settlement)
+
+    def renew(self, renewals: list[Renewal]) -> list["asyncio.Future[Verdict]"]:
+        """Extend leases."""
+        return [self._enqueue(renewal) for renewal in renewals]
+
+    async def drain(self) -> None:
+        """Wait until every order so far has been carried out."""
+        if self._pump is not None:
+            await asyncio.wait([self._pump])
+
+    def _enqueue(self, order: Order) -> "asyncio.Future[Verdict]":
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Verdict] = loop.create_future()
+        self._waiting.append((order, future))
+        if self._pump is None:
+            self._pump = loop.create_task(self._carry())
+        return future
+
+    async def _carry(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            try:
+                verdicts = await self.books.post([order for order, _ in batch])
+            except BooksAway as error:
+                _fail(batch, error)
+            except Exception as error:  # noqa: BLE001 - a store's unforeseen failure must not strand callers
+                _fail(batch, BooksAway(), error)
+            else:
+                for (order, future), verdict in zip(batch, verdicts, strict=True):
+                    self._deliver(order, future, verdict)
+        self._pump = None
+
+    def _deliver(self, order: Order, future: "asyncio.Future[Verdict]", verdict: Verdict) -> None:
+        if not future.cancelled():
+            future.set_result(verdict)
+        elif isinstance(order, Hold) and verdict.refusal is None:
+            self._give_back(order)
+
+    def _give_back(self, hold: Hold) -> None:
+        self._enqueue(Settlement(hold=hold, entry=abandoned_entry(hold.skeleton), tokens=0))
+
+
+def _fail(batch: list[_Waiting], error: BooksAway, cause: Exception | None = None) -> None:
+    error.__cause__ = cause
+    for _, future in batch:
+        if not future.cancelled():
+            future.set_exception(error)
+            future.exception()  # a caller who left does not make the loop complain

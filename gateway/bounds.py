@@ -1,0 +1,83 @@
+"""The most a call can cost, known before it is made."""
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from gateway.call import Ask
+from gateway.catalog import Deployment, Model
+from gateway.pricing import Terms, card_at, worst_charge
+
+OVERHEAD_TOKENS = 16
+"""What a provider's template may add around a call, beyond the JSON that already counts as prompt."""
+
+_OPAQUE_PARTS = frozenset({"image_url", "input_audio", "file", "input_image", "input_file", "video_url"})
+_OPAQUE_MARKS = tuple(f'"{part}"'.encode() for part in sorted(_OPAQUE_PARTS))
+_ESCAPED_ASCII = b"\\u00"
+
+
+class Bound(Struct, frozen=True, kw_only=True):
+    """Upper bounds of one attempt; None where there is none."""
+
+    input: int | None
+    output: int | None
+    charge_nano: int | None
+    priced: bool
+
+
+def bound_of(ask: Ask, model: Model, deployments: tuple[Deployment, ...], terms: Terms, now_ms: int) -> Bound:
+    """The dearest that any of the deployments can make of this ask."""
+    inputs, outputs = input_bound(ask, model), output_bound(ask, model)
+    cards = [card_at(deployment.cards, now_ms) for deployment in deployments]
+    priced = all(card is not None for card in cards)
+    nano: int | None = None
+    if inputs is not None and outputs is not None:
+        worst = [worst_charge(card, terms, inputs, outputs) for card in cards if card is not None]
+        nano = max(worst, default=0)
+    return Bound(input=inputs, output=outputs, charge_nano=nano, priced=priced)
+
+
+def input_bound(ask: Ask, model: Model) -> int | None:
+    """Tokens of the prompt: never more than its bytes, as a byte-level tokenizer makes at most one of each.
+
+    JSON is never shorter than the text in it. A part whose size is not in the request counts as the
+    model's whole context window.
+    """
+    if ask.kind == "chat" and has_opaque_part(ask.members.get("messages")):
+        return model.context_window
+    return ask.size + OVERHEAD_TOKENS
+
+
+def output_bound(ask: Ask, model: Model) -> int | None:
+    """Tokens of the answer: the asked maximum, else the model's, for each of the choices."""
+    if ask.kind == "embedding":
+        return 0
+    most = ask.max_output or model.max_output or model.context_window
+    return None if most is None else most * ask.choices
+
+
+def has_opaque_part(messages: Raw | None) -> bool:
+    """Whether a message holds something whose tokens cannot be counted here.
+
+    A look at the bytes is enough unless a name could be hidden behind an escape.
+    """
+    if messages is None:
+        return False
+    view = bytes(messages)
+    if any(mark in view for mark in _OPAQUE_MARKS):
+        return True
+    return _ESCAPED_ASCII in view and _mentions(msgspec.json.decode(view))
+
+
+def _mentions(value: Any) -> bool:
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            if not _OPAQUE_PARTS.isdisjoint(one) or one.get("type") in _OPAQUE_PARTS:
+                return True
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
+    return False

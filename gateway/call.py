@@ -1,0 +1,134 @@
+"""The values that travel through the engine: frozen, keyword-only, free of any framework."""
+
+from typing import Literal
+from uuid import UUID
+
+from msgspec import Raw, Struct
+
+Kind = Literal["chat", "embedding"]
+Status = Literal["settled", "failed", "refunded", "unsettled", "cached"]
+Members = dict[str, Raw]
+
+
+class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Disjoint meters: nothing is counted in two of them."""
+
+    input: int = 0
+    cache_read: int = 0
+    cache_write_5m: int = 0
+    cache_write_1h: int = 0
+    output: int = 0
+    reasoning: int = 0
+    audio_in: int = 0
+    audio_out: int = 0
+    image: int = 0
+    request: int = 0
+    search: int = 0
+    audio_second: int = 0
+
+    @property
+    def prompt_tokens(self) -> int:
+        """The whole prompt, its cached part included: what context tiers are judged by."""
+        return self.input + self.cache_read + self.cache_write_5m + self.cache_write_1h + self.audio_in
+
+    @property
+    def tokens(self) -> int:
+        """What token limits count."""
+        return self.prompt_tokens + self.output + self.reasoning + self.audio_out
+
+
+METERS: tuple[str, ...] = Usage.__struct_fields__
+
+
+class Ask(Struct, frozen=True, kw_only=True):
+    """What a dialect read from a request body; `members` keep their bytes as they came."""
+
+    dialect: str
+    kind: Kind
+    format: str
+    model: str
+    members: Members
+    size: int
+    stream: bool = False
+    wants_usage: bool = True
+    end_user: str = ""
+    max_output: int | None = None
+    choices: int = 1
+
+
+class Origin(Struct, frozen=True, kw_only=True):
+    """What a carrier knows about a request beside its body."""
+
+    credential: str = ""
+    tenant: str = ""
+    project: str = ""
+    address: str = ""
+    request_id: str = ""
+    traceparent: str = ""
+    tags: dict[str, str] = {}
+    timeout: float | None = None
+    sensitivity: Literal["public", "internal", "confidential"] = "public"
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """One request on its way; its id is also the id of its hold, its entry and its event."""
+
+    id: UUID
+    ask: Ask
+    origin: Origin
+    started: float
+
+
+class Rate(Struct, frozen=True, kw_only=True):
+    """How far a quota is used, for the caller's headers."""
+
+    unit: str
+    limit: int
+    remaining: int
+    reset_ms: int
+
+
+class Event(Struct, frozen=True):
+    """A piece of a stream, in the bytes of the wire that sent it."""
+
+    data: bytes
+
+
+class Served(Struct, frozen=True, kw_only=True):
+    """Who answers a call, known before the first byte goes out, and how far the caller's quotas are used."""
+
+    provider: str
+    deployment: str
+    model: str
+    cache: Literal["hit", "miss", "bypass", "shared"] = "bypass"
+    rates: tuple[Rate, ...] = ()
+
+
+class Reply(Struct, frozen=True, kw_only=True):
+    """What goes back: the whole body, or after a stream the last event that waited for the ledger."""
+
+    status: int
+    content_type: str
+    body: bytes
+    headers: dict[str, str] = {}
+    usage: Usage | None = None
+    empty: bool = False
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """A call that was answered: the reply, who gave it and what it cost."""
+
+    reply: Reply
+    served: Served
+    charge_nano: int
+    overhead_us: int
+
+
+class Attempt(Struct, frozen=True, kw_only=True):
+    """One try at one deployment, as the entry lists it."""
+
+    deployment: str
+    outcome: str
+    milliseconds: int
+    status: int | None = None
+    unknown_nano: int = 0

@@ -1,0 +1,62 @@
+"""The ledger entry: what finance signs. The field names are those of the table, the API and the command."""
+
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gateway.call import Attempt, Kind, Status, Usage
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """One meter of an entry with the price row that it was charged by; `price` 0 means unpriced."""
+
+    meter: str
+    units: int
+    pico: int
+    cost_nano: int
+    charge_nano: int
+    price: int
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One call, for good. Ids stand beside names, so that a renamed or erased row changes nothing here."""
+
+    id: UUID
+    at_ms: int
+    request_id: str
+    tenant_id: UUID
+    tenant: str
+    project_id: UUID | None
+    project: str
+    cost_centre: str
+    key_id: UUID | None
+    key: str
+    end_user_id: UUID | None
+    dialect: str
+    kind: Kind
+    status: Status
+    model_asked: str
+    model: str
+    provider_id: UUID | None
+    provider: str
+    deployment_id: UUID | None
+    deployment: str
+    meters: Usage = Usage()
+    cost_nano: int = 0
+    charge_nano: int = 0
+    lines: tuple[Line, ...] = ()
+    price_version: str = ""
+    estimated: bool = False
+    attempts: tuple[Attempt, ...] = ()
+    latency_ms: int = 0
+    ttft_ms: int | None = None
+    overhead_us: int = 0
+    sensitivity: str = ""
+    tags: dict[str, str] = {}
+    corrects: UUID | None = None
+
+
+def abandoned_entry(skeleton: Entry) -> Entry:
+    """The entry of a call that was admitted and then given up before any provider heard of it."""
+    return replace(skeleton, status="failed", cost_nano=0, charge_nano=0, lines=(), estimated=False)

@@ -1,0 +1,143 @@
+"""Every port in memory: for tests, and for the engine in a plain script."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from uuid import UUID, uuid5
+
+from gateway.accounts import Amounts, Hold, Order, Renewal, Verdict
+from gateway.call import Ask, Origin, Reply
+from gateway.catalog import Snapshot
+from gateway.entry import Entry
+from gateway.errors import Unauthenticated
+from gateway.exchange import Request
+from gateway.ports import Answer
+from gateway.principal import EndUser, Principal
+from gateway.tally import Tally
+
+Respond = Callable[[Request], tuple[int, dict[str, str], Sequence[bytes]]]
+
+
+class SystemClock:
+    """The machine's own time."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds that only go forward."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
+
+
+class MemoryBooks:
+    """Books that live and die with the process."""
+
+    def __init__(self, clock: SystemClock | None = None, *, lease_ms: int = 60_000) -> None:
+        self.clock = clock or SystemClock()
+        self.tally = Tally(lease_ms=lease_ms)
+        self.entries: dict[object, Entry] = {}
+
+    async def post(self, orders: Sequence[Order]) -> Sequence[Verdict]:
+        """Carry out orders."""
+        now_ms = round(self.clock.now() * 1000)
+        return [self._carry_out(order, now_ms) for order in orders]
+
+    async def sweep(self) -> int:
+        """Turn expired holds into unsettled entries."""
+        now_ms = round(self.clock.now() * 1000)
+        over = self.tally.expire(now_ms)
+        self.entries.update((held.id, held.skeleton) for held in over)
+        self.tally.forget(now_ms)
+        return len(over)
+
+    def _carry_out(self, order: Order, now_ms: int) -> Verdict:
+        if isinstance(order, Hold):
+            return self.tally.admit(order, now_ms)
+        if isinstance(order, Renewal):
+            self.tally.renew(order.id, now_ms)
+            return Verdict()
+        settled = self.tally.settle(order, now_ms)
+        if settled.entry.id not in self.entries:
+            self.entries[settled.entry.id] = settled.entry
+            if not settled.known:
+                amounts = Amounts(requests=1, tokens=order.tokens, nano=settled.entry.charge_nano)
+                self.tally.spend(order.hold, amounts, now_ms)
+        return Verdict()
+
+
+class MemoryDirectory:
+    """Principals by their key, as given."""
+
+    def __init__(self, principals: dict[str, Principal]) -> None:
+        self.principals = principals
+
+    async def identify(self, origin: Origin) -> Principal:
+        """Who calls."""
+        try:
+            return self.principals[origin.credential]
+        except KeyError:
+            raise Unauthenticated from None
+
+    async def end_user(self, principal: Principal, name: str) -> EndUser:
+        """Someone with no limits of their own."""
+        return EndUser(id=uuid5(principal.tenant_id, name))
+
+
+class MemoryCatalog:
+    """A snapshot, as given."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.current = snapshot
+
+    def snapshot(self) -> Snapshot:
+        """The snapshot."""
+        return self.current
+
+
+class NoCache:
+    """Keeps nothing."""
+
+    def serves(self, ask: Ask) -> bool:
+        """Never."""
+        return False
+
+    async def find(self, tenant: UUID, ask: Ask) -> Reply | None:
+        """Nothing."""
+        return None
+
+
+class CannedAnswer:
+    """An answer that is already here."""
+
+    def __init__(self, status: int, headers: dict[str, str], pieces: Sequence[bytes]) -> None:
+        self.status = status
+        self.headers = headers
+        self._pieces = pieces
+
+    async def read(self) -> bytes:
+        """The whole body."""
+        return b"".join(self._pieces)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body piece by piece, others having their turn in between."""
+        for piece in self._pieces:
+            yield piece
+            await asyncio.sleep(0)
+
+
+class LocalTransport:
+    """A provider that is a function in this process."""
+
+    def __init__(self, respond: Respond) -> None:
+        self._respond = respond
+
+    @asynccontextmanager
+    async def open(self, request: Request) -> AsyncIterator[Answer]:
+        """Ask the function."""
+        yield CannedAnswer(*self._respond(request))

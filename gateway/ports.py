@@ -1,0 +1,92 @@
+"""What the engine asks of the world. Each port has a memory twin in `gateway/memory.py`."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+from uuid import UUID
+
+from gateway.accounts import Order, Verdict
+from gateway.call import Ask, Event, Origin, Reply, Served
+from gateway.catalog import Snapshot
+from gateway.exchange import Request
+from gateway.principal import EndUser, Principal
+
+
+class Clock(Protocol):
+    """Time, so that tests can turn it."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+
+    def monotonic(self) -> float:
+        """Seconds that only go forward."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class Books(Protocol):
+    """Accounts, holds and journal: what an order changes is durable when `post` returns."""
+
+    async def post(self, orders: Sequence[Order]) -> Sequence[Verdict]:
+        """Carry out orders, one verdict each, in their order; known ids change nothing again."""
+
+    async def sweep(self) -> int:
+        """Turn holds whose lease has ended into unsettled entries; how many there were."""
+
+
+class Directory(Protocol):
+    """Keys to principals."""
+
+    async def identify(self, origin: Origin) -> Principal:
+        """Who calls, or `Unauthenticated` or `Forbidden`."""
+
+    async def end_user(self, principal: Principal, name: str) -> EndUser:
+        """The person behind the app, as the app names them; met for the first time, they get a surrogate."""
+
+
+class Catalog(Protocol):
+    """Models, deployments and prices as they are now."""
+
+    def snapshot(self) -> Snapshot:
+        """The current snapshot; it is immutable."""
+
+
+class Cache(Protocol):
+    """Answers kept per tenant."""
+
+    def serves(self, ask: Ask) -> bool:
+        """Whether an ask of this kind is kept at all."""
+
+    async def find(self, tenant: UUID, ask: Ask) -> Reply | None:
+        """The kept answer."""
+
+
+class Answer(Protocol):
+    """A provider's answer, its head read and its body not."""
+
+    status: int
+    headers: dict[str, str]
+
+    async def read(self) -> bytes:
+        """The whole body."""
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes."""
+
+
+class Transport(Protocol):
+    """The way to a provider; foreign exceptions come out of it as ours."""
+
+    def open(self, request: Request) -> AbstractAsyncContextManager[Answer]:
+        """Send the request and read the head of its answer."""
+
+
+class Relay(Protocol):
+    """The way back to a caller who streams; awaiting it is the back-pressure."""
+
+    async def start(self, served: Served) -> None:
+        """The answer is committed: from here on there is no failover."""
+
+    async def send(self, event: Event) -> None:
+        """Pass one event on."""

@@ -1,0 +1,153 @@
+"""Step 2: what the call may use, what it can cost at worst, and whether its accounts can bear that."""
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from gateway.accounts import Account, Amounts, Hold, Refusal
+from gateway.bounds import Bound, bound_of
+from gateway.call import Call
+from gateway.catalog import Deployment, Model, Snapshot, unknown_model
+from gateway.entry import Entry, Line
+from gateway.errors import (
+    BudgetExceeded,
+    ConcurrencyLimited,
+    Forbidden,
+    GatewayError,
+    InvalidRequest,
+    RateLimited,
+    Unbounded,
+    Unpriced,
+)
+from gateway.patterns import matches
+from gateway.principal import EndUser, Principal
+from gateway.tab import Tab
+
+_REFUSALS: dict[str, type[GatewayError]] = {
+    "requests": RateLimited,
+    "tokens": RateLimited,
+    "concurrency": ConcurrencyLimited,
+    "nano": BudgetExceeded,
+}
+
+
+def open_tab(
+    call: Call, principal: Principal, end_user: EndUser | None, snapshot: Snapshot, now: float
+) -> Tab:
+    """Everything that is decided before the books are asked."""
+    model = choose_model(call, principal, snapshot)
+    accounts = accounts_of(principal, end_user, model)
+    now_ms = round(now * 1000)
+    bound = bound_of(call.ask, model, reachable(model, principal, snapshot), principal.terms, now_ms)
+    nano = _affordable(bound, accounts)
+    amounts = Amounts(requests=1, tokens=(bound.input or 0) + (bound.output or 0), concurrency=1, nano=nano)
+    skeleton = _skeleton(call, principal, end_user, model, nano, now_ms)
+    return Tab(
+        call, principal, model, Hold(id=call.id, accounts=accounts, amounts=amounts, skeleton=skeleton)
+    )
+
+
+def choose_model(call: Call, principal: Principal, snapshot: Snapshot) -> Model:
+    """The model asked for, or the default of the tenant, then of the platform; only if the key may use it."""
+    kind = call.ask.kind
+    name = call.ask.model or principal.default_models.get(kind) or snapshot.defaults.get(kind)
+    if not name:
+        raise InvalidRequest("Name a model: there is no default for this kind of call.", param="model")
+    model = snapshot.resolve(name)
+    if not may_use(principal, name, model.name) or not _serves(model, principal):
+        raise unknown_model(name)
+    if model.kind != kind and not model.pattern:
+        raise InvalidRequest(f"The model '{model.name}' does not serve {kind} calls.", param="model")
+    return model
+
+
+def may_use(principal: Principal, *names: str) -> bool:
+    """Whether a key is allowed a model, by any of the names it goes by."""
+    allowed = principal.models
+    return not allowed or any(matches(pattern, name) for pattern in allowed for name in names)
+
+
+def reachable(model: Model, principal: Principal, snapshot: Snapshot) -> tuple[Deployment, ...]:
+    """Every deployment that may come to answer, fallbacks included: the dearest of them sets the bound."""
+    models = [model, *(snapshot.resolve(name) for names in model.fallbacks.values() for name in names)]
+    owners = (None, principal.tenant_id)
+    return tuple(one for each in models for one in each.deployments if one.provider.tenant_id in owners)
+
+
+def accounts_of(principal: Principal, end_user: EndUser | None, model: Model) -> tuple[Account, ...]:
+    """The counters a call moves: of its tenant, project, key, end user, and those for its model alone."""
+    accounts = principal.accounts
+    if end_user is not None:
+        if end_user.blocked:
+            raise Forbidden("This end user is blocked.", param="user")
+        accounts += end_user.accounts or tuple(
+            replace(account, id=f"{account.id}:{end_user.id.hex}") for account in principal.user_accounts
+        )
+    if not any(account.model for account in accounts):
+        return accounts
+    return tuple(account for account in accounts if not account.model or matches(account.model, model.name))
+
+
+def refuse(refusal: Refusal) -> GatewayError:
+    """The error for an account that said no: it is named, and so is when to come back."""
+    account = refusal.account
+    window = f" per {account.window}" if account.window not in ("none", "total") else ""
+    of_what = {"nano": "budget", "concurrency": "limit of concurrent calls"}.get(
+        account.unit, f"limit of {account.unit}"
+    )
+    scope = account.scope.replace("_", " ")
+    message = f"The {of_what}{window} of {scope} '{account.name}' is used up."
+    return _REFUSALS[account.unit](message, retry_after=refusal.retry_ms / 1000)
+
+
+def _affordable(bound: Bound, accounts: tuple[Account, ...]) -> int:
+    if not any(account.unit == "nano" for account in accounts):
+        return bound.charge_nano or 0
+    if not bound.priced:
+        raise Unpriced
+    if bound.charge_nano is None:
+        raise Unbounded
+    return bound.charge_nano
+
+
+def _serves(model: Model, principal: Principal) -> bool:
+    owners = {deployment.provider.tenant_id for deployment in model.deployments}
+    return None in owners or principal.tenant_id in owners
+
+
+def _skeleton(
+    call: Call, principal: Principal, end_user: EndUser | None, model: Model, nano: int, now_ms: int
+) -> Entry:
+    bound_line = Line(meter="bound", units=1, pico=0, cost_nano=nano, charge_nano=nano, price=0)
+    return Entry(
+        id=call.id,
+        at_ms=now_ms,
+        request_id=call.origin.request_id,
+        tenant_id=principal.tenant_id,
+        tenant=principal.tenant,
+        project_id=principal.project_id,
+        project=principal.project,
+        cost_centre=principal.cost_centre,
+        key_id=principal.key_id,
+        key=principal.key,
+        end_user_id=None if end_user is None else end_user.id,
+        dialect=call.ask.dialect,
+        kind=call.ask.kind,
+        status="unsettled",
+        model_asked=call.ask.model,
+        model=model.name,
+        provider_id=None,
+        provider="",
+        deployment_id=None,
+        deployment="",
+        cost_nano=nano,
+        charge_nano=nano,
+        lines=(bound_line,) if nano else (),
+        estimated=True,
+        tags=dict(_allowed_tags(call, principal)),
+    )
+
+
+def _allowed_tags(call: Call, principal: Principal) -> Iterator[tuple[str, str]]:
+    allowed = principal.policy.tags
+    return ((name, value) for name, value in call.origin.tags.items() if not allowed or name in allowed)

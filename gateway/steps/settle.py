@@ -1,0 +1,85 @@
+"""Step 8: what the call came to, as its ledger entry."""
+
+from msgspec.structs import replace
+
+from gateway.accounts import Settlement
+from gateway.call import Status, Usage
+from gateway.entry import Entry, Line
+from gateway.pricing import card_at, price_usage
+from gateway.tab import Tab
+from gateway.tokens import TokenCounter, prompt_texts
+
+
+async def settlement_of(tab: Tab, *, now: float, monotonic: float, counter: TokenCounter) -> Settlement:
+    """The order that closes a call's hold: exact where the provider counted, estimated where it did not."""
+    usage = tab.usage
+    estimated = usage is None and (tab.served is not None or tab.committed)
+    if estimated:
+        usage = await _estimate(tab, counter)
+    unknown = sum(attempt.unknown_nano for attempt in tab.attempts)
+    status: Status = "settled"
+    if usage is None:
+        status = "unsettled" if unknown else "failed"
+    entry = _priced(_told(tab, status, estimated, monotonic), tab, usage, now)
+    if not unknown:
+        return Settlement(hold=tab.hold, entry=entry, tokens=usage.tokens if usage else 0)
+    return Settlement(hold=tab.hold, entry=_with_unknown(entry, unknown), tokens=tab.hold.amounts.tokens)
+
+
+def _told(tab: Tab, status: Status, estimated: bool, monotonic: float) -> Entry:
+    """The skeleton with what happened, still without money."""
+    deployment = tab.served or tab.reached
+    seconds = monotonic - tab.call.started
+    return replace(
+        tab.skeleton,
+        status=status,
+        provider_id=deployment.provider.id if deployment else None,
+        provider=deployment.provider.name if deployment else "",
+        deployment_id=deployment.id if deployment else None,
+        deployment=deployment.name if deployment else "",
+        cost_nano=0,
+        charge_nano=0,
+        lines=(),
+        estimated=estimated,
+        attempts=tuple(tab.attempts),
+        latency_ms=round(seconds * 1000),
+        ttft_ms=None if tab.ttft is None else round(tab.ttft * 1000),
+        overhead_us=max(0, round((seconds - tab.upstream_seconds) * 1_000_000)),
+    )
+
+
+def _priced(entry: Entry, tab: Tab, usage: Usage | None, now: float) -> Entry:
+    deployment = tab.served or tab.reached
+    if usage is None or deployment is None:
+        return entry
+    card = card_at(deployment.cards, round(now * 1000))
+    priced = price_usage(usage, card, tab.principal.terms)
+    return replace(
+        entry,
+        meters=usage,
+        cost_nano=priced.cost_nano,
+        charge_nano=priced.charge_nano,
+        lines=priced.lines,
+        price_version=card.version if card is not None else "",
+    )
+
+
+def _with_unknown(entry: Entry, unknown_nano: int) -> Entry:
+    """Attempts that a provider may bill though nobody saw their answer count at their bound."""
+    line = Line(meter="bound", units=1, pico=0, cost_nano=unknown_nano, charge_nano=unknown_nano, price=0)
+    return replace(
+        entry,
+        cost_nano=entry.cost_nano + unknown_nano,
+        charge_nano=entry.charge_nano + unknown_nano,
+        lines=(*entry.lines, line),
+        estimated=True,
+    )
+
+
+async def _estimate(tab: Tab, counter: TokenCounter) -> Usage:
+    members = tab.call.ask.members
+    prompt = members.get("messages") or members.get("input") or members.get("prompt")
+    return Usage(
+        input=await counter.count(prompt_texts(prompt)),
+        output=await counter.count(tab.delivered),
+    )

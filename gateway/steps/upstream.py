@@ -1,0 +1,197 @@
+"""Step 6: candidates in turn until one answers, or until nothing more may be tried.
+
+An answer is committed with its first meaningful event. Until then another deployment may take over;
+after it a failure is the caller's to see.
+"""
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+
+from msgspec.structs import replace
+
+from gateway.accounts import Amounts
+from gateway.batching import Teller
+from gateway.breaker import Breaker
+from gateway.call import Attempt, Event, Reply, Served
+from gateway.catalog import Deployment, Snapshot
+from gateway.errors import DeadlinePassed, GatewayError, NoProvider, ProviderCut, ProviderError
+from gateway.patience import Patience
+from gateway.ports import Answer, Clock, Relay, Transport
+from gateway.retry import Effort, backoff
+from gateway.steps.check import check_reply
+from gateway.steps.route import Candidates, Usable
+from gateway.tab import Tab
+from gateway.wires import WIRES, StreamReader, Wire
+
+TransportFor = Callable[[Deployment], Transport]
+
+
+class Upstream:
+    """The way to providers, with what is remembered of their health."""
+
+    def __init__(
+        self, *, transport_for: TransportFor, teller: Teller, clock: Clock, random: Random, effort: Effort
+    ) -> None:
+        self.transport_for = transport_for
+        self.teller = teller
+        self.clock = clock
+        self.random = random
+        self.effort = effort
+        self.breakers: dict[str, Breaker] = {}
+
+    async def answer(self, tab: Tab, usable: Usable, snapshot: Snapshot, relay: Relay | None) -> Reply:
+        """The first good answer of the candidates."""
+        candidates = Candidates(tab.model, snapshot, self.random, usable)
+        failure: GatewayError = NoProvider()
+        while deployment := candidates.next() or await self._again(tab, candidates, failure):
+            if not self._breaker(deployment).admits(self.clock.monotonic()):
+                continue
+            try:
+                await self._cover(tab)
+                return await self._attempt(tab, deployment, relay)
+            except ProviderError as error:
+                if tab.committed or not candidates.go_on(deployment, error):
+                    raise
+                failure = error
+        raise failure
+
+    async def _again(self, tab: Tab, candidates: Candidates, failure: GatewayError) -> Deployment | None:
+        """Back to a deployment that failed before, after a pause, if attempts and time allow."""
+        deployment = candidates.tried.popleft() if candidates.tried else None
+        if deployment is None or not failure.retryable or len(tab.attempts) >= self.effort.attempts:
+            return None
+        pause = backoff(self.effort, len(tab.attempts) - 1, self.random.random(), failure)
+        limit = tab.call.origin.timeout or deployment.provider.timeouts.total
+        if self.clock.monotonic() + pause - tab.call.started >= limit:
+            return None
+        await self.clock.sleep(pause)
+        return deployment
+
+    async def _cover(self, tab: Tab) -> None:
+        """Before a further attempt, hold its cost too if one before it may have to be paid for."""
+        if not tab.maybe_billed:
+            return
+        one = tab.attempt_amounts
+        wider = Amounts(
+            requests=one.requests,
+            concurrency=one.concurrency,
+            tokens=one.tokens * (tab.maybe_billed + 1),
+            nano=one.nano * (tab.maybe_billed + 1),
+        )
+        skeleton = replace(tab.skeleton, cost_nano=wider.nano, charge_nano=wider.nano)
+        verdict = await self.teller.top_up(replace(tab.hold, amounts=wider, skeleton=skeleton))
+        if verdict.refusal is not None:
+            raise NoProvider("The call failed, and its budget does not allow another attempt.")
+
+    async def _attempt(self, tab: Tab, deployment: Deployment, relay: Relay | None) -> Reply:
+        tab.reached = deployment
+        breaker = self._breaker(deployment)
+        began = self.clock.monotonic()
+        try:
+            reply = await self._exchange(tab, deployment, relay)
+        except ProviderError as error:
+            if error.counts:
+                breaker.failed(self.clock.monotonic())
+            tab.maybe_billed += error.needs_cover
+            self._note(tab, deployment, began, error.code, error.upstream_status, error.outcome_unknown)
+            raise
+        except DeadlinePassed as error:
+            self._note(tab, deployment, began, error.code, None, unseen=True)
+            raise
+        except asyncio.CancelledError:
+            self._note(tab, deployment, began, "caller_left", None, unseen=True)
+            raise
+        breaker.succeeded()
+        tab.served = deployment
+        self._note(tab, deployment, began, "ok", 200, unseen=False)
+        return reply
+
+    async def _exchange(self, tab: Tab, deployment: Deployment, relay: Relay | None) -> Reply:
+        ask, timeouts = tab.call.ask, deployment.provider.timeouts
+        wire = WIRES[deployment.provider.wire]
+        request = wire.build_request(ask, deployment)
+        deadline = tab.call.started + (tab.call.origin.timeout or timeouts.total)
+        async with Patience(deadline) as patience:
+            patience.expect(timeouts.connect + timeouts.first_byte)
+            async with self.transport_for(deployment).open(request) as answer:
+                if answer.status >= 300:
+                    raise wire.read_failure(answer.status, answer.headers, await answer.read())
+                if ask.stream and relay is not None:
+                    return await self._relay(tab, deployment, wire, answer, patience, relay)
+                patience.expect(timeouts.idle)
+                reply = wire.read_reply(ask, answer.headers, await answer.read())
+        check_reply(reply)
+        tab.usage = reply.usage
+        return reply
+
+    async def _relay(
+        self, tab: Tab, deployment: Deployment, wire: Wire, answer: Answer, patience: Patience, relay: Relay
+    ) -> Reply:
+        reader = wire.open_stream(tab.call.ask)
+        tab.delivered = reader.delivered
+        kept: list[bytes] = []
+        async for chunk in answer.chunks():
+            event = reader.feed(chunk)
+            tab.usage = reader.usage
+            if event is not None:
+                if not tab.committed:
+                    kept.append(event.data)
+                    event = await self._commit(tab, deployment, reader, kept, relay)
+                if event is not None:
+                    await relay.send(event)
+            if reader.finished:
+                break
+            patience.expect(deployment.provider.timeouts.idle)
+        if not reader.finished:
+            raise ProviderCut
+        return Reply(
+            status=200,
+            content_type="text/event-stream",
+            body=b"".join([*([] if tab.committed else kept), reader.tail]),
+            usage=reader.usage,
+        )
+
+    async def _commit(
+        self, tab: Tab, deployment: Deployment, reader: StreamReader, kept: list[bytes], relay: Relay
+    ) -> Event | None:
+        """Nothing goes out before the first meaningful event; then everything kept so far does."""
+        if not reader.meaningful:
+            return None
+        tab.committed = True
+        tab.ttft = self.clock.monotonic() - tab.call.started
+        await relay.start(served_by(tab, deployment))
+        return Event(b"".join(kept))
+
+    def _breaker(self, deployment: Deployment) -> Breaker:
+        breaker = self.breakers.get(deployment.name)
+        if breaker is None:
+            breaker = self.breakers[deployment.name] = Breaker()
+        return breaker
+
+    def _note(
+        self, tab: Tab, deployment: Deployment, began: float, outcome: str, status: int | None, unseen: bool
+    ) -> None:
+        """List an attempt; one whose work nobody saw counts at its bound."""
+        seconds = self.clock.monotonic() - began
+        tab.upstream_seconds += seconds
+        tab.attempts.append(
+            Attempt(
+                deployment=deployment.name,
+                outcome=outcome,
+                milliseconds=round(seconds * 1000),
+                status=status,
+                unknown_nano=tab.attempt_amounts.nano if unseen and not tab.committed else 0,
+            )
+        )
+
+
+def served_by(tab: Tab, deployment: Deployment | None) -> Served:
+    """Who answers, in the caller's words; without a deployment it was the cache."""
+    return Served(
+        provider=deployment.provider.name if deployment else "cache",
+        deployment=deployment.name if deployment else "cache",
+        model=tab.model.name,
+        cache="bypass" if deployment else "hit",
+        rates=tab.rates,
+    )

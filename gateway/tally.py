@@ -1,0 +1,264 @@
+"""The arithmetic of the books: who may still spend what. No I/O; stores persist what it returns.
+
+A counter knows what is spent and what open holds set aside beside it. Counters are keyed by account
+and window start, and a settle spends in the windows named in its hold, so that a window that turned
+in between is not charged for its predecessor.
+"""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gateway.accounts import Account, Amounts, Hold, Refusal, Settlement, Unit, Verdict
+from gateway.call import Rate
+from gateway.entry import Entry, Line
+from gateway.ids import uuid7
+from gateway.windows import window_bounds
+
+LATE_SETTLE_MS = 86_400_000
+"""How long a swept hold is remembered, so that a late settle corrects its entry instead of adding one."""
+
+_CONCURRENCY_RETRY_MS = 1_000
+
+
+class Counter:
+    """What an account has spent and holds in one window."""
+
+    __slots__ = ("account", "ends_ms", "held", "spent", "start_ms")
+
+    def __init__(self, account: str, start_ms: int, ends_ms: int, spent: int = 0) -> None:
+        self.account = account
+        self.start_ms = start_ms
+        self.ends_ms = ends_ms
+        self.spent = spent
+        self.held = 0
+
+
+class Share(Struct, frozen=True, array_like=True):
+    """Where a hold sits: an account's counter, and the unit it counts."""
+
+    account: str
+    start_ms: int
+    ends_ms: int
+    unit: Unit
+
+
+class Held(Struct, array_like=True):
+    """An open hold, in the form in which stores keep it."""
+
+    id: UUID
+    lease_until_ms: int
+    amounts: Amounts
+    shares: tuple[Share, ...]
+    skeleton: Entry
+
+
+class Settled(Struct, frozen=True, kw_only=True):
+    """The entry that a settle journals; not `known` when no hold vouches that it is the first."""
+
+    entry: Entry
+    known: bool
+
+
+class Tally:
+    """Counters and open holds of one store."""
+
+    def __init__(self, *, lease_ms: int = 60_000) -> None:
+        self.lease_ms = lease_ms
+        self.holds: dict[UUID, Held] = {}
+        self.swept: dict[UUID, Held] = {}
+        self.dirty: set[Counter] = set()
+        """Counters whose spending a store has not written yet."""
+        self.counters: dict[tuple[str, int], Counter] = {}
+        self._current: dict[str, Counter] = {}
+        self._cooling: dict[str, int] = {}
+        self._bounds: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def admit(self, hold: Hold, now_ms: int) -> Verdict:
+        """Set the hold's amounts aside on all its accounts, or on none."""
+        known = self.holds.get(hold.id)
+        before = known.amounts if known else Amounts()
+        places = [(account, self._counter(account, now_ms)) for account in hold.accounts]
+        for account, counter in places:
+            refusal = self._refuse(account, counter, hold.amounts, before, now_ms)
+            if refusal is not None:
+                return Verdict(refusal=refusal)
+        if known is None:
+            self._open(hold, places, now_ms)
+        else:
+            self._raise(known, hold)
+        return Verdict(rates=_rates(places, now_ms))
+
+    def renew(self, identifier: UUID, now_ms: int) -> Held | None:
+        """Extend the lease of an open hold."""
+        held = self.holds.get(identifier)
+        if held is not None:
+            held.lease_until_ms = now_ms + self.lease_ms
+        return held
+
+    def settle(self, settlement: Settlement, now_ms: int) -> Settled:
+        """Spend what was used and give back the rest of the hold; the entry to journal, if any is due."""
+        entry = settlement.entry
+        held = self.holds.pop(entry.id, None)
+        if held is not None:
+            spent = Amounts(requests=held.amounts.requests, tokens=settlement.tokens, nano=entry.charge_nano)
+            self._close(held, spent)
+            return Settled(entry=entry, known=True)
+        swept = self.swept.pop(entry.id, None)
+        if swept is None:
+            return Settled(entry=entry, known=False)
+        correction = correct_entry(swept.skeleton, entry, now_ms)
+        difference = Amounts(tokens=settlement.tokens - swept.amounts.tokens, nano=correction.charge_nano)
+        self.spend(settlement.hold, difference, now_ms)
+        return Settled(entry=correction, known=True)
+
+    def spend(self, hold: Hold, amounts: Amounts, now_ms: int) -> None:
+        """Book amounts that no open hold covers, in the windows of now."""
+        for account in hold.accounts:
+            counter = self._counter(account, now_ms)
+            counter.spent += _amount(amounts, account.unit)
+            self.dirty.add(counter)
+
+    def expire(self, now_ms: int) -> list[Held]:
+        """Close the holds whose lease has ended; what they held is spent, only their place is free again."""
+        over = [held for held in self.holds.values() if held.lease_until_ms <= now_ms]
+        for held in over:
+            del self.holds[held.id]
+            self.swept[held.id] = held
+            self._close(held, replace(held.amounts, concurrency=0))
+        return over
+
+    def restore(self, counters: Iterable[Counter], holds: Iterable[Held], swept: Iterable[Held]) -> None:
+        """Take up what a store kept."""
+        for counter in counters:
+            self._take_up(counter)
+        for held in holds:
+            self.holds[held.id] = held
+            for share in held.shares:
+                if (share.account, share.start_ms) not in self.counters:
+                    self._take_up(Counter(share.account, share.start_ms, share.ends_ms))
+                self.counters[share.account, share.start_ms].held += _amount(held.amounts, share.unit)
+        self.swept.update((held.id, held) for held in swept)
+
+    def forget(self, now_ms: int) -> tuple[list[Counter], list[UUID]]:
+        """Drop counters of windows that ended before any open hold began, and holds swept long ago."""
+        horizon_ms = now_ms - 10 * self.lease_ms
+        counters = [counter for counter in self.counters.values() if counter.ends_ms < horizon_ms]
+        for counter in counters:
+            del self.counters[counter.account, counter.start_ms]
+            self.dirty.discard(counter)
+            if self._current.get(counter.account) is counter:
+                del self._current[counter.account]
+        self._cooling = {account: until for account, until in self._cooling.items() if until > now_ms}
+        holds = [one.id for one in self.swept.values() if one.lease_until_ms + LATE_SETTLE_MS < now_ms]
+        for identifier in holds:
+            del self.swept[identifier]
+        return counters, holds
+
+    def _open(self, hold: Hold, places: list[tuple[Account, Counter]], now_ms: int) -> None:
+        shares = []
+        for account, counter in places:
+            counter.held += _amount(hold.amounts, account.unit)
+            shares.append(Share(account.id, counter.start_ms, counter.ends_ms, account.unit))
+        lease_until_ms = now_ms + self.lease_ms
+        self.holds[hold.id] = Held(hold.id, lease_until_ms, hold.amounts, tuple(shares), hold.skeleton)
+
+    def _raise(self, known: Held, hold: Hold) -> None:
+        raised = Amounts(
+            requests=max(known.amounts.requests, hold.amounts.requests),
+            tokens=max(known.amounts.tokens, hold.amounts.tokens),
+            concurrency=max(known.amounts.concurrency, hold.amounts.concurrency),
+            nano=max(known.amounts.nano, hold.amounts.nano),
+        )
+        for share in known.shares:
+            counter = self.counters[share.account, share.start_ms]
+            counter.held += _amount(raised, share.unit) - _amount(known.amounts, share.unit)
+        known.amounts = raised
+        known.skeleton = hold.skeleton
+
+    def _refuse(
+        self, account: Account, counter: Counter, wanted: Amounts, before: Amounts, now_ms: int
+    ) -> Refusal | None:
+        if not account.hard:
+            return None
+        cooling = self._cooling.get(account.id, 0)
+        if cooling > now_ms and not before.requests:
+            return Refusal(account=account, retry_ms=cooling - now_ms)
+        more = _amount(wanted, account.unit) - _amount(before, account.unit)
+        if more <= 0 or counter.spent + counter.held + more <= account.limit:
+            return None
+        if account.cooldown_ms:
+            self._cooling[account.id] = now_ms + account.cooldown_ms
+        if account.unit == "concurrency":
+            return Refusal(account=account, retry_ms=_CONCURRENCY_RETRY_MS)
+        return Refusal(account=account, retry_ms=max(counter.ends_ms - now_ms, account.cooldown_ms))
+
+    def _counter(self, account: Account, now_ms: int) -> Counter:
+        current = self._current.get(account.id)
+        if current is not None and now_ms < current.ends_ms:
+            return current
+        start_ms, ends_ms = self._window(account, now_ms)
+        fresh = Counter(account.id, start_ms, ends_ms)
+        counter = self._current[account.id] = self.counters.setdefault((account.id, start_ms), fresh)
+        return counter
+
+    def _window(self, account: Account, now_ms: int) -> tuple[int, int]:
+        if account.length_ms:
+            return window_bounds(account.window, account.zone, now_ms, account.length_ms)
+        key = (account.window, account.zone)
+        bounds = self._bounds.get(key)
+        if bounds is None or bounds[1] <= now_ms or account.window in ("second", "minute", "hour"):
+            bounds = self._bounds[key] = window_bounds(account.window, account.zone, now_ms)
+        return bounds
+
+    def _close(self, held: Held, spent: Amounts) -> None:
+        for share in held.shares:
+            counter = self.counters.get((share.account, share.start_ms))
+            if counter is not None:
+                counter.held -= _amount(held.amounts, share.unit)
+                counter.spent += _amount(spent, share.unit)
+                self.dirty.add(counter)
+
+    def _take_up(self, counter: Counter) -> None:
+        self.counters[counter.account, counter.start_ms] = counter
+        newest = self._current.get(counter.account)
+        if newest is None or newest.start_ms < counter.start_ms:
+            self._current[counter.account] = counter
+
+
+def correct_entry(unsettled: Entry, actual: Entry, now_ms: int) -> Entry:
+    """The entry that turns an unsettled one, booked at its bound, into what really happened."""
+    return replace(
+        actual,
+        id=uuid7(now_ms),
+        at_ms=now_ms,
+        corrects=unsettled.id,
+        lines=(*actual.lines, *(_negated(line) for line in unsettled.lines)),
+        cost_nano=actual.cost_nano - unsettled.cost_nano,
+        charge_nano=actual.charge_nano - unsettled.charge_nano,
+    )
+
+
+def _negated(line: Line) -> Line:
+    return replace(line, units=-line.units, cost_nano=-line.cost_nano, charge_nano=-line.charge_nano)
+
+
+def _amount(amounts: Amounts, unit: Unit) -> int:
+    return getattr(amounts, unit)  # type: ignore[no-any-return]  # units are the fields of Amounts
+
+
+def _rates(places: list[tuple[Account, Counter]], now_ms: int) -> tuple[Rate, ...]:
+    tightest: dict[str, Rate] = {}
+    for account, counter in places:
+        if account.unit not in ("requests", "tokens"):
+            continue
+        remaining = max(0, account.limit - counter.spent - counter.held)
+        found = tightest.get(account.unit)
+        if found is None or remaining < found.remaining:
+            reset_ms = counter.ends_ms - now_ms
+            tightest[account.unit] = Rate(
+                unit=account.unit, limit=account.limit, remaining=remaining, reset_ms=reset_ms
+            )
+    return tuple(tightest.values())

@@ -1,0 +1,54 @@
+"""One pure file a provider's wire format, found here by the name in a provider's row."""
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Protocol, cast
+
+from gateway.call import Ask, Event, Reply, Usage
+from gateway.catalog import Deployment
+from gateway.errors import ProviderError
+from gateway.exchange import Request
+from gateway.wires import openai
+
+
+class StreamReader(Protocol):
+    """Follows one streamed answer."""
+
+    meaningful: bool
+    """Something came that commits the answer."""
+    finished: bool
+    """The end marker came: without it a stream was cut."""
+    usage: Usage | None
+    tail: bytes
+    """The end marker, kept back until the ledger has the call."""
+    delivered: list[str]
+    """The texts that went through, to count if the provider does not."""
+
+    def feed(self, chunk: bytes) -> Event | None:
+        """What of a chunk goes on to the caller."""
+
+
+class Wire(Protocol):
+    """What each wire's file provides."""
+
+    FORMAT: str
+
+    def build_request(self, ask: Ask, deployment: Deployment) -> Request:
+        """The provider's request."""
+
+    def read_reply(self, ask: Ask, headers: Mapping[str, str], body: bytes) -> Reply:
+        """A whole answer."""
+
+    def read_failure(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+        """An answer that is an error."""
+
+    def open_stream(self, ask: Ask) -> StreamReader:
+        """A reader for a streamed answer."""
+
+
+def _wire(module: ModuleType) -> Wire:
+    return cast(Wire, module)
+
+
+WIRES: Mapping[str, Wire] = {"openai": _wire(openai), "echo": _wire(openai)}
+"""The echo provider speaks OpenAI's format; only its transport is another."""

@@ -1,0 +1,212 @@
+"""OpenAI's wire format: what vLLM, Ollama's /v1, DeepSeek, Mistral and most other hosts speak too.
+
+A request that comes in this format goes out byte for byte, but for the members that are ours to
+edit; an answer goes back untouched.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from gateway import errors
+from gateway.call import Ask, Event, Reply, Usage
+from gateway.catalog import Deployment
+from gateway.exchange import Request
+from gateway.failures import failure_of
+from gateway.members import join_members
+from gateway.sse import Frames, event_data
+
+FORMAT = "openai"
+PATHS: Mapping[str, str] = {"chat": "/chat/completions", "embedding": "/embeddings"}
+PASSED_HEADERS = frozenset({"openai-processing-ms", "openai-version", "openai-model"})
+
+_JSON = "application/json"
+_DONE = b"[DONE]"
+_encode = msgspec.json.Encoder().encode
+_options = msgspec.json.Decoder(dict[str, Raw])
+
+
+class _PromptDetails(Struct):
+    cached_tokens: int | None = None
+    audio_tokens: int | None = None
+
+
+class _OutputDetails(Struct):
+    reasoning_tokens: int | None = None
+    audio_tokens: int | None = None
+
+
+class _Usage(Struct):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: _PromptDetails | None = None
+    completion_tokens_details: _OutputDetails | None = None
+
+
+class _Body(Struct):
+    usage: Raw = Raw()
+    choices: list[Raw] | None = None
+    data: list[Raw] | None = None
+
+
+class _Choice(Struct):
+    delta: dict[str, Any] | None = None
+    text: str | None = None
+    finish_reason: str | None = None
+
+
+class _Chunk(Struct):
+    choices: list[_Choice] | None = None
+    usage: Raw = Raw()
+    error: Raw = Raw()
+
+
+_body = msgspec.json.Decoder(_Body)
+_chunk = msgspec.json.Decoder(_Chunk)
+_usage = msgspec.json.Decoder(_Usage)
+
+
+def build_request(ask: Ask, deployment: Deployment) -> Request:
+    """The provider's request for an ask that came in this format."""
+    provider = deployment.provider
+    members: dict[str, Raw | bytes] = {**ask.members, "model": _encode(deployment.upstream)}
+    if ask.stream and provider.includes_usage and not ask.wants_usage:
+        given = ask.members.get("stream_options")
+        options = _options.decode(given) if given is not None and bytes(given) != b"null" else {}
+        members["stream_options"] = join_members({**options, "include_usage": b"true"})
+    headers = {"content-type": _JSON, "accept-encoding": "identity", **provider.headers}
+    if provider.secret is not None:
+        headers["authorization"] = f"Bearer {provider.secret.reveal()}"
+    return Request(
+        url=provider.base_url + PATHS[ask.kind],
+        headers=headers,
+        body=join_members(members),
+        connect_timeout=provider.timeouts.connect,
+    )
+
+
+def read_reply(ask: Ask, headers: Mapping[str, str], body: bytes) -> Reply:
+    """A whole answer, its bytes untouched."""
+    try:
+        read = _body.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise errors.ProviderMalformed from error
+    payload = read.choices if ask.kind == "chat" else read.data
+    if payload is None:
+        raise errors.ProviderMalformed
+    return Reply(
+        status=200,
+        content_type=headers.get("content-type", _JSON),
+        body=body,
+        headers={name: value for name, value in headers.items() if name in PASSED_HEADERS},
+        usage=read_usage(read.usage),
+        empty=not payload,
+    )
+
+
+def read_failure(status: int, headers: Mapping[str, str], body: bytes) -> errors.ProviderError:
+    """An answer that is an error."""
+    return failure_of(status, headers, body)
+
+
+def open_stream(ask: Ask) -> "StreamReader":
+    """A reader for one streamed answer."""
+    return StreamReader(hides_usage=not ask.wants_usage)
+
+
+class StreamReader:
+    """Follows a stream and passes its events on as they came.
+
+    The end marker is kept back as `tail`: it goes out when the ledger has the call. The usage chunk
+    is hidden from a caller who did not ask for it.
+    """
+
+    def __init__(self, *, hides_usage: bool) -> None:
+        self.meaningful = False
+        self.finished = False
+        self.usage: Usage | None = None
+        self.tail = b""
+        self.delivered: list[str] = []
+        self._frames = Frames()
+        self._hides_usage = hides_usage
+
+    def feed(self, chunk: bytes) -> Event | None:
+        """What of this chunk goes on to the caller."""
+        passed = [event for event in self._frames.feed(chunk) if self._passes(event)]
+        return Event(b"".join(passed)) if passed else None
+
+    def _passes(self, event: bytes) -> bool:
+        if self.finished:
+            return False
+        data = event_data(event)
+        if data is None:
+            return True
+        if data == _DONE:
+            self.finished = True
+            self.tail = event
+            return False
+        return self._follow(data)
+
+    def _follow(self, data: bytes) -> bool:
+        try:
+            chunk = _chunk.decode(data)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise errors.ProviderMalformed from error
+        if _present(chunk.error):
+            raise failure_of(500, {}, b'{"error":%b}' % chunk.error)
+        for choice in chunk.choices or ():
+            self._take(choice)
+        if not _present(chunk.usage):
+            return True
+        self.usage = read_usage(chunk.usage) or self.usage
+        return bool(chunk.choices) or not self._hides_usage
+
+    def _take(self, choice: _Choice) -> None:
+        if choice.finish_reason is not None:
+            self.meaningful = True
+        text = choice.text
+        if choice.delta:
+            text = choice.delta.get("content") or choice.delta.get("reasoning_content")
+            self.meaningful = self.meaningful or any(
+                value for name, value in choice.delta.items() if name != "role"
+            )
+            if text is None and "tool_calls" in choice.delta:
+                text = _encode(choice.delta["tool_calls"]).decode()
+        if isinstance(text, str) and text:
+            self.meaningful = True
+            self.delivered.append(text)
+
+
+def read_usage(raw: Raw) -> Usage | None:
+    """OpenAI's overlapping counts as disjoint meters; nonsense counts as nothing."""
+    if not _present(raw):
+        return None
+    try:
+        counts = _usage.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    inputs = counts.prompt_tokens_details or _PromptDetails()
+    outputs = counts.completion_tokens_details or _OutputDetails()
+    prompt, completion = _whole(counts.prompt_tokens), _whole(counts.completion_tokens)
+    cached = min(_whole(inputs.cached_tokens), prompt)
+    audio_in = min(_whole(inputs.audio_tokens), prompt - cached)
+    reasoning = min(_whole(outputs.reasoning_tokens), completion)
+    audio_out = min(_whole(outputs.audio_tokens), completion - reasoning)
+    return Usage(
+        input=prompt - cached - audio_in,
+        cache_read=cached,
+        audio_in=audio_in,
+        output=completion - reasoning - audio_out,
+        reasoning=reasoning,
+        audio_out=audio_out,
+    )
+
+
+def _whole(count: int | None) -> int:
+    return count if count is not None and 0 < count < 1 << 40 else 0
+
+
+def _present(raw: Raw) -> bool:
+    return memoryview(raw).nbytes > 0 and bytes(raw) != b"null"

@@ -1,0 +1,166 @@
+"""Every setting of the process, read once; `ENVIRONMENT` lists the variables for `docs/settings.md`."""
+
+import os
+from base64 import b64encode
+from pathlib import Path
+from secrets import token_bytes, token_urlsafe
+from typing import Any
+
+from gateway_project.database import database_settings
+from gateway_project.environment import Environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+_environment = Environment(os.environ)
+
+
+def _first_key() -> str:
+    return f"1:{b64encode(token_bytes(32)).decode()}"
+
+
+GATEWAY_HOME = Path(
+    _environment.text(
+        "GATEWAY_HOME",
+        str(BASE_DIR / "var"),
+        meaning="Folder of what is kept on this machine: database, secrets, spilled entries.",
+    )
+)
+SECRET_KEY = _environment.kept(
+    "SECRET_KEY",
+    GATEWAY_HOME / "secret_key",
+    lambda: token_urlsafe(50),
+    meaning="Signs sessions and forms; must be the same on every machine.",
+)
+GATEWAY_KEY_RING = _environment.kept(
+    "GATEWAY_KEY_RING",
+    GATEWAY_HOME / "key_ring",
+    _first_key,
+    meaning="Keys for stored secrets, `number:base64` parted by commas; the highest number encrypts.",
+)
+GATEWAY_PEPPERS = _environment.kept(
+    "GATEWAY_PEPPERS",
+    GATEWAY_HOME / "peppers",
+    _first_key,
+    meaning="Peppers of tenants' keys, written as the key ring is; new keys take the highest.",
+)
+GATEWAY_ADMIN_TOKEN = _environment.text(
+    "GATEWAY_ADMIN_TOKEN", meaning="Becomes a platform key for all tenants at first boot."
+)
+GATEWAY_ANONYMOUS_TENANT = _environment.text(
+    "GATEWAY_ANONYMOUS_TENANT", meaning="Tenant that serves calls without a key; empty refuses them."
+)
+
+VERSION = "0.1.0"
+
+HOST = _environment.text("HOST", "127.0.0.1", meaning="Address to listen on.")
+PORT = _environment.integer("PORT", 8000, minimum=1, meaning="Port to listen on.")
+ALLOWED_HOSTS = _environment.names(
+    "GATEWAY_ALLOWED_HOSTS",
+    tuple(dict.fromkeys((*_LOOPBACK, HOST))),
+    meaning="Host names that requests may carry.",
+)
+GATEWAY_MAX_BODY_BYTES = _environment.integer(
+    "GATEWAY_MAX_BODY_BYTES", 25 * 1024 * 1024, minimum=1024, meaning="Largest request body; beyond it, 413."
+)
+GATEWAY_LEASE_SECONDS = _environment.integer(
+    "GATEWAY_LEASE_SECONDS", 60, minimum=1, meaning="How long an unrenewed hold lives before it is swept."
+)
+LOG_LEVEL = _environment.choice(
+    "LOG_LEVEL",
+    ("INFO", "DEBUG", "WARNING", "ERROR", "CRITICAL"),
+    meaning="The least severe log line written.",
+)
+DEBUG = _environment.boolean(
+    "GATEWAY_DEBUG", meaning="Django's debug pages, for developing the gateway only: they show settings."
+)
+
+GATEWAY_SQLITE_SYNCHRONOUS = _environment.choice(
+    "GATEWAY_SQLITE_SYNCHRONOUS",
+    ("NORMAL", "FULL"),
+    meaning="NORMAL keeps every entry when the process dies, FULL also when the machine does.",
+)
+DATABASES = {
+    "default": database_settings(
+        url=_environment.text(
+            "DATABASE_URL", meaning="PostgreSQL or SQLite; empty is SQLite in GATEWAY_HOME."
+        ),
+        home=GATEWAY_HOME,
+        synchronous=GATEWAY_SQLITE_SYNCHRONOUS,
+    )
+}
+REDIS_URL = _environment.text(
+    "REDIS_URL", meaning="Books, journal and cache on several machines; empty keeps them in this process."
+)
+NATS_URL = _environment.text("NATS_URL", meaning="JetStream server that events go to; empty publishes none.")
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+ENVIRONMENT = _environment.variables
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "channels",
+    "gateway_project",
+    "tenants",
+    "providers",
+    "usage",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+ROOT_URLCONF = "gateway_project.urls"
+ASGI_APPLICATION = "gateway_project.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+DATA_UPLOAD_MAX_MEMORY_SIZE = GATEWAY_MAX_BODY_BYTES
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+}

@@ -1,0 +1,1 @@
+"""What may be called: providers, their keys, models, deployments and prices."""

@@ -1,0 +1,169 @@
+"""The engine's catalog over the database: a snapshot for each revision, built off the loop."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from uuid import UUID
+
+from channels.db import database_sync_to_async
+from django.utils import timezone
+
+from gateway import catalog as engine
+from gateway.exchange import Timeouts
+from gateway.pricing import PriceCard
+from providers.cards import PriceRow, build_cards, milliseconds
+from providers.models import Alias, Deployment, Model, PlatformDefault, Price, Provider, ProviderKey, Route
+from tenants.revision import current_revision
+from tenants.secrets import SecretUnreadable, secret_resolve
+
+Report = Callable[[str], None]
+"""Where it is said what could not be used, and why."""
+
+_SECURITY: Mapping[str, engine.Security] = {"low": "low", "medium": "medium", "high": "high"}
+
+
+class DatabaseCatalog:
+    """Keeps the current snapshot."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._current = engine.Snapshot(models={}, aliases={}, defaults={}, revision=-1)
+
+    @property
+    def revision(self) -> int:
+        """The revision that the snapshot stands for."""
+        return self._current.revision
+
+    def snapshot(self) -> engine.Snapshot:
+        """The current snapshot."""
+        return self._current
+
+    async def refresh(self) -> None:
+        """Build the snapshot anew."""
+        self._current = await database_sync_to_async(snapshot_build)(report=self._report)
+
+
+def snapshot_build(*, report: Report) -> engine.Snapshot:
+    """Everything that can be called now: what is blocked, or cannot be opened, is left out."""
+    revision = current_revision()
+    prices = [_price_row(price) for price in Price.objects.all()]
+    now_ms = milliseconds(timezone.now())
+
+    def cards_for(provider: engine.Provider, model: str, region: str) -> tuple[PriceCard, ...]:
+        return build_cards(prices, provider_id=provider.id, model=model, region=region, now_ms=now_ms)
+
+    providers = {row.id: list(_providers(row, report)) for row in _provider_rows()}
+    routes = _routes()
+    models = {}
+    for row in Model.objects.filter(blocked=False).prefetch_related("deployments"):
+        deployments = [
+            _deployment(one, provider, cards_for)
+            for one in row.deployments.all()
+            if not one.blocked
+            for provider in providers.get(one.provider_id, ())
+        ]
+        models[row.name] = _model(row, deployments, routes[row.id])
+    return engine.Snapshot(
+        models=models,
+        aliases=dict(Alias.objects.values_list("name", "target")),
+        defaults=dict(PlatformDefault.objects.values_list("kind", "model")),
+        cards_for=cards_for,
+        revision=revision,
+    )
+
+
+def _provider_rows() -> Sequence[Provider]:
+    return list(Provider.objects.filter(blocked=False).prefetch_related("keys"))
+
+
+def _providers(row: Provider, report: Report) -> Iterator[engine.Provider]:
+    """A provider once for everyone, and once for each tenant that brought a key of its own."""
+    keys = [key for key in row.keys.all() if not key.blocked]
+    shared = [key for key in keys if key.tenant_id in (None, row.tenant_id)]
+    if not keys:
+        yield _provider(row, None, row.tenant_id)
+    opened = next(filter(None, (_secret(key, report) for key in shared)), None)
+    if opened is not None:
+        yield _provider(row, opened, row.tenant_id)
+    for key in keys:
+        if key not in shared and (secret := _secret(key, report)) is not None:
+            yield _provider(row, secret, key.tenant_id)
+
+
+def _secret(key: ProviderKey, report: Report) -> engine.Secret | None:
+    try:
+        return engine.Secret(secret_resolve(reference=key.secret))
+    except SecretUnreadable as error:
+        report(f"provider key {key}: {error.message}")
+        return None
+
+
+def _provider(row: Provider, secret: engine.Secret | None, tenant_id: UUID | None) -> engine.Provider:
+    return engine.Provider(
+        id=row.id,
+        name=row.name,
+        wire=row.wire,
+        base_url=row.base_url.rstrip("/"),
+        secret=secret,
+        headers=row.headers,
+        timeouts=Timeouts(
+            connect=row.connect_timeout_ms / 1000,
+            first_byte=row.first_byte_timeout_ms / 1000,
+            idle=row.idle_timeout_ms / 1000,
+            total=row.total_timeout_ms / 1000,
+        ),
+        tenant_id=tenant_id,
+        security=_SECURITY[row.security_level],
+        includes_usage=row.includes_usage,
+        bills_to_end=row.bills_to_end,
+    )
+
+
+def _deployment(row: Deployment, provider: engine.Provider, cards_for: engine.CardsFor) -> engine.Deployment:
+    return engine.Deployment(
+        id=row.id,
+        provider=provider,
+        upstream=row.upstream_model,
+        weight=row.weight,
+        priority=row.priority,
+        region=row.region,
+        cards=cards_for(provider, row.upstream_model, row.region) if "*" not in row.upstream_model else (),
+    )
+
+
+def _model(
+    row: Model, deployments: Sequence[engine.Deployment], fallbacks: Mapping[str, list[str]]
+) -> engine.Model:
+    return engine.Model(
+        name=row.name,
+        kind=row.kind,
+        deployments=tuple(deployments),
+        fallbacks={cause: tuple(names) for cause, names in fallbacks.items()},
+        strategy=row.strategy,
+        context_window=row.context_window,
+        max_output=row.max_output_tokens,
+        created=round(row.created_at.timestamp()),
+    )
+
+
+def _routes() -> Mapping[UUID, Mapping[str, list[str]]]:
+    routes: defaultdict[UUID, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for route in Route.objects.order_by("model", "cause", "position"):
+        routes[route.model_id][route.cause].append(route.target)
+    return routes
+
+
+def _price_row(price: Price) -> PriceRow:
+    return PriceRow(
+        row=price.pk,
+        provider_id=price.provider_id,
+        model=price.model,
+        tenant_id=price.tenant_id,
+        side=price.side,
+        meter=price.meter,
+        pico=price.pico_per_unit,
+        context_above=price.context_above or 0,
+        service_tier=price.service_tier,
+        region=price.region,
+        valid_from_ms=milliseconds(price.valid_from),
+        valid_until_ms=milliseconds(price.valid_until) if price.valid_until else None,
+    )

@@ -1,0 +1,3 @@
+"""placeholder"""
+
+SOURCE = "litellm"

@@ -1,0 +1,160 @@
+"""Models that callers name, and where each one runs."""
+
+from django.db import models
+
+from providers.models.provider import Provider
+from providers.validators import model_name_validate
+from tenants.models import IdentifiedModel
+from tenants.validators import texts_validate
+
+
+class Model(IdentifiedModel):
+    """A name that callers use, or a pattern of names."""
+
+    class Kind(models.TextChoices):
+        """What it makes."""
+
+        CHAT = "chat"
+        EMBEDDING = "embedding"
+        IMAGE = "image"
+        AUDIO = "audio"
+        RERANK = "rerank"
+        MODERATION = "moderation"
+
+    class Vocabulary(models.TextChoices):
+        """The tokenizer by which its tokens can be counted here."""
+
+        O200K = "o200k_base"
+        CL100K = "cl100k_base"
+
+    class Strategy(models.TextChoices):
+        """How a deployment is chosen among those of equal priority."""
+
+        WEIGHTED = "weighted"
+        PRIORITY = "priority"
+        LEAST_BUSY = "least_busy"
+        LATENCY = "latency"
+        PRICE = "price"
+        QUALITY = "quality"
+        AFFINITY = "affinity", "same prefix, same deployment"
+
+    name = models.CharField(
+        max_length=200,
+        unique=True,
+        validators=[model_name_validate],
+        help_text="What callers write, such as gpt-4o-mini; one star makes a pattern, such as openai/*.",
+    )
+    kind = models.CharField(
+        max_length=16, choices=Kind.choices, default=Kind.CHAT, help_text="What it makes."
+    )
+    context_window = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Tokens that prompt and answer may have together."
+    )
+    max_output_tokens = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Longest answer; the worst case that a budget is held for."
+    )
+    vocabulary = models.CharField(
+        max_length=16, choices=Vocabulary.choices, blank=True, help_text="Empty estimates tokens by bytes."
+    )
+    capabilities = models.JSONField(
+        default=list,
+        blank=True,
+        validators=[texts_validate],
+        help_text='Shown to callers, such as ["vision", "tools"].',
+    )
+    strategy = models.CharField(
+        max_length=16,
+        choices=Strategy.choices,
+        default=Strategy.WEIGHTED,
+        help_text="How to choose among its deployments.",
+    )
+    blocked = models.BooleanField(default=False, help_text="Refuse every call of this model at once.")
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Deployment(IdentifiedModel):
+    """A model at a provider."""
+
+    model = models.ForeignKey(
+        Model, on_delete=models.CASCADE, related_name="deployments", help_text="The name that callers use."
+    )
+    provider = models.ForeignKey(
+        Provider, on_delete=models.CASCADE, related_name="deployments", help_text="Where it runs."
+    )
+    upstream_model = models.CharField(
+        max_length=200,
+        validators=[model_name_validate],
+        help_text="The provider's own name for it; a star stands for what the model's star matched.",
+    )
+    weight = models.PositiveIntegerField(
+        default=1, help_text="Its share of the calls, against its peers' weights."
+    )
+    priority = models.IntegerField(default=0, help_text="Lower numbers are tried first.")
+    region = models.CharField(
+        max_length=64, blank=True, help_text="Where it runs, for prices that differ by region."
+    )
+    max_parallel = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Most calls at once; empty sets no limit."
+    )
+    blocked = models.BooleanField(default=False, help_text="Send it no more calls, at once.")
+
+    class Meta:
+        ordering = ("model", "priority", "id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("model", "provider", "upstream_model", "region"), name="providers_deployment_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.upstream_model}"
+
+
+class Alias(IdentifiedModel):
+    """A second name for a model."""
+
+    name = models.CharField(max_length=200, unique=True, help_text="What callers write, such as small.")
+    target = models.CharField(max_length=200, help_text="The model or alias that it stands for.")
+
+    class Meta:
+        verbose_name_plural = "aliases"
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return f"{self.name} → {self.target}"
+
+
+class Route(IdentifiedModel):
+    """Where a model's call goes next when it failed for a cause."""
+
+    class Cause(models.TextChoices):
+        """Why the model could not answer."""
+
+        ANY = "any"
+        ERROR = "error"
+        CONTEXT_LENGTH = "context_length", "prompt too long"
+        CONTENT_POLICY = "content_policy", "refused by content policy"
+        BUDGET = "budget", "does not fit the budget"
+
+    model = models.ForeignKey(
+        Model, on_delete=models.CASCADE, related_name="routes", help_text="The model that failed."
+    )
+    cause = models.CharField(
+        max_length=16, choices=Cause.choices, default=Cause.ANY, help_text="Why it failed."
+    )
+    target = models.CharField(max_length=200, help_text="The model or alias that is tried instead.")
+    position = models.PositiveSmallIntegerField(default=0, help_text="Lower numbers are tried first.")
+
+    class Meta:
+        ordering = ("model", "cause", "position")
+        constraints = (
+            models.UniqueConstraint(fields=("model", "cause", "position"), name="providers_route_position"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.model} → {self.target}"

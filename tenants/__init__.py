@@ -1,0 +1,1 @@
+"""Who may call: tenants, their people, keys, limits, budgets and policies."""

@@ -1,0 +1,103 @@
+"""Limits and budgets as the accounts that the books count."""
+
+from collections.abc import Iterable
+from typing import cast
+from uuid import UUID
+
+from django.db.models import Q
+from msgspec.structs import replace
+
+from gateway.accounts import Account, Scope, Unit
+from gateway.windows import Window
+from tenants.models import ApiKey, Budget, EndUser, Limit, LimitClass, Project, Tenant
+
+
+def tenant_accounts(*, tenant: Tenant, project: Project | None, key: ApiKey | None) -> tuple[Account, ...]:
+    """The accounts of a tenant, its project and its key.
+
+    Those of a key are named by its lineage: a rotated key goes on counting where its predecessor stood.
+    """
+    scopes = [_Scope("tenant", tenant.id, tenant.name, Q(tenant=tenant))]
+    if project is not None:
+        scopes.append(_Scope("project", project.id, project.name, Q(project=project)))
+    if key is not None:
+        scopes.append(_Scope("key", key.lineage, key.name, Q(key=key)))
+    return tuple(account for scope in scopes for account in scope.accounts(tenant.time_zone))
+
+
+def class_accounts(*, limit_class: LimitClass | None, zone: str) -> tuple[Account, ...]:
+    """What each end user of a class may do; the engine gives everyone counters of their own."""
+    if limit_class is None:
+        return ()
+    scope = _Scope("end_user", limit_class.id, limit_class.name, Q(limit_class=limit_class))
+    return tuple(_limits(scope, zone))
+
+
+def end_user_accounts(*, end_user: EndUser, zone: str) -> tuple[Account, ...]:
+    """The accounts of one person: their own rows, and their class."""
+    scope = _Scope("end_user", end_user.id, end_user.name, Q(end_user=end_user))
+    by_class = class_accounts(limit_class=end_user.limit_class, zone=zone)
+    return (
+        *scope.accounts(zone),
+        *(replace(account, id=f"{account.id}:{end_user.id.hex}") for account in by_class),
+    )
+
+
+class _Scope:
+    """Whose rows, and under which name and id they count."""
+
+    def __init__(self, scope: Scope, identifier: UUID, name: str, rows: Q) -> None:
+        self.scope = scope
+        self.id = identifier
+        self.name = name
+        self.rows = rows
+
+    def accounts(self, zone: str) -> Iterable[Account]:
+        yield from _limits(self, zone)
+        for budget in Budget.objects.filter(self.rows):
+            yield Account(
+                id=self.account_id("nano", budget.window, budget.model, "hard" if budget.hard else "soft"),
+                scope=self.scope,
+                name=self.name,
+                unit="nano",
+                limit=budget.amount_nano,
+                window=_window(budget.window),
+                zone=zone,
+                hard=budget.hard,
+                model=budget.model,
+            )
+
+    def account_id(self, *parts: str) -> str:
+        return ":".join((self.scope, self.id.hex, *filter(None, parts)))
+
+
+def _limits(scope: _Scope, zone: str) -> Iterable[Account]:
+    for limit in Limit.objects.filter(scope.rows):
+        account = Account(
+            id=scope.account_id(limit.unit, limit.window, limit.model),
+            scope=scope.scope,
+            name=scope.name,
+            unit=cast(Unit, limit.unit),
+            limit=limit.amount,
+            window=_window(limit.window),
+            zone=zone,
+            cooldown_ms=limit.cooldown_seconds * 1000,
+            model=limit.model,
+        )
+        yield account
+        if limit.burst_calls and limit.burst_seconds:
+            yield Account(
+                id=f"{account.id}:burst",
+                scope=scope.scope,
+                name=scope.name,
+                unit="requests",
+                limit=limit.burst_calls,
+                window="second",
+                length_ms=limit.burst_seconds * 1000,
+                cooldown_ms=account.cooldown_ms,
+                model=limit.model,
+            )
+
+
+def _window(window: str) -> Window:
+    return cast(Window, window or "none")

@@ -1,0 +1,116 @@
+"""The engine's directory over the database: principals are kept while the revision stands, and never long.
+
+A key that is looked up is remembered for ten seconds at most, counted from its loading, and only while
+no configuration write has happened. An unknown key is remembered too, more briefly, so that guessing
+does not reach the database each time. Memory is bounded: whoever was not asked for longest goes first.
+"""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from ipaddress import ip_address, ip_network
+from typing import Generic, TypeVar
+
+from channels.db import database_sync_to_async
+
+from gateway.call import Origin
+from gateway.errors import Forbidden, GatewayError, Unauthenticated
+from gateway.ports import Clock
+from gateway.principal import EndUser, Principal
+from tenants.principals import Known, end_user_load, known_load
+
+KEEP_SECONDS = 10.0
+KEEP_UNKNOWN_SECONDS = 2.0
+_REMEMBERED_AT_MOST = 20_000
+
+_Found = TypeVar("_Found")
+
+
+class _Memory(Generic[_Found]):
+    """What was loaded, until the revision moves or its time is over."""
+
+    def __init__(self, clock: Clock, revision: Callable[[], int]) -> None:
+        self._clock = clock
+        self._revision = revision
+        self._kept: OrderedDict[tuple[object, ...], tuple[int, float, _Found | GatewayError]] = OrderedDict()
+
+    def find(self, key: tuple[object, ...]) -> _Found | None:
+        """The value, if it still counts; an error that was remembered is raised again."""
+        kept = self._kept.get(key)
+        if kept is None or kept[0] != self._revision() or kept[1] <= self._clock.monotonic():
+            return None
+        if isinstance(kept[2], GatewayError):
+            raise kept[2].with_traceback(None)
+        return kept[2]
+
+    async def load(self, key: tuple[object, ...], loader: Callable[[], Awaitable[_Found]]) -> _Found:
+        """Load and remember, refusals too. While the database is away, what was known before still counts."""
+        revision = self._revision()
+        try:
+            found = await loader()
+        except GatewayError as error:
+            self._keep(key, revision, KEEP_UNKNOWN_SECONDS, error)
+            raise
+        except Exception:
+            stale = self._kept.get(key)
+            if stale is None or isinstance(stale[2], GatewayError):
+                raise
+            return stale[2]
+        self._keep(key, revision, KEEP_SECONDS, found)
+        return found
+
+    def _keep(
+        self, key: tuple[object, ...], revision: int, seconds: float, found: _Found | GatewayError
+    ) -> None:
+        self._kept[key] = (revision, self._clock.monotonic() + seconds, found)
+        self._kept.move_to_end(key)
+        if len(self._kept) > _REMEMBERED_AT_MOST:
+            self._kept.popitem(last=False)
+
+
+class DatabaseDirectory:
+    """Keys to principals, and names to end users."""
+
+    def __init__(self, *, clock: Clock, revision: Callable[[], int]) -> None:
+        self._clock = clock
+        self._known: _Memory[Known] = _Memory(clock, revision)
+        self._end_users: _Memory[EndUser] = _Memory(clock, revision)
+
+    async def identify(self, origin: Origin) -> Principal:
+        """Who calls."""
+        key = (sha256(origin.credential.encode()).digest(), origin.tenant, origin.project)
+        known = self._known.find(key)
+        if known is None:
+            known = await self._known.load(key, lambda: _load_known(origin))
+        if known.valid_until is not None and known.valid_until.timestamp() <= self._clock.now():
+            raise Unauthenticated("This key has expired.")
+        if known.networks:
+            _check_network(origin.address, known.networks)
+        return known.principal
+
+    async def end_user(self, principal: Principal, name: str) -> EndUser:
+        """The person behind an app."""
+        key = (principal.tenant_id, name)
+        found = self._end_users.find(key)
+        if found is None:
+            found = await self._end_users.load(key, lambda: _load_end_user(principal, name))
+        return found
+
+
+def _check_network(address: str, networks: tuple[str, ...]) -> None:
+    try:
+        here = ip_address(address)
+    except ValueError:
+        raise Forbidden("This key may not be used from this address.") from None
+    if not any(here in ip_network(network, strict=False) for network in networks):
+        raise Forbidden("This key may not be used from this address.")
+
+
+async def _load_known(origin: Origin) -> Known:
+    return await database_sync_to_async(known_load)(
+        credential=origin.credential, tenant_name=origin.tenant, project_name=origin.project
+    )
+
+
+async def _load_end_user(principal: Principal, name: str) -> EndUser:
+    return await database_sync_to_async(end_user_load)(principal=principal, name=name)

@@ -1,0 +1,134 @@
+"""Who a key is: the rows of a tenant gathered into the engine's `Principal`."""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+from msgspec import Struct
+
+from gateway.errors import Forbidden, Unauthenticated
+from gateway.pricing import Terms
+from gateway.principal import EndUser as EngineEndUser
+from gateway.principal import Policy as EnginePolicy
+from gateway.principal import Principal
+from tenants.accounts import class_accounts, end_user_accounts, tenant_accounts
+from tenants.models import ApiKey, EndUser, Policy, Project, Tenant
+from tenants.secrets import key_digest, peppers
+from tenants.validators import slug_validator
+
+_MADE_ON_FIRST_USE_AT_MOST = 100
+_LONGEST_END_USER = 200
+
+
+class Known(Struct, frozen=True, kw_only=True):
+    """A principal, with what is still checked at each call."""
+
+    principal: Principal
+    valid_until: datetime | None = None
+    networks: tuple[str, ...] = ()
+
+
+def known_load(*, credential: str, tenant_name: str, project_name: str) -> Known:
+    """Find who sends this key for this tenant and project, or say why nobody does."""
+    if not credential:
+        return Known(principal=_principal(_anonymous_tenant(tenant_name), None, project_name))
+    key = _key_find(credential)
+    tenant = _tenant_for(key, tenant_name)
+    principal = _principal(tenant, key, project_name)
+    until = min(filter(None, (key.expires_at, key.grace_until)), default=None)
+    return Known(principal=principal, valid_until=until, networks=tuple(key.networks))
+
+
+def end_user_load(*, principal: Principal, name: str) -> EngineEndUser:
+    """Find a tenant's end user; at first sight they get a row, whose id stands for them in the ledger."""
+    row, _ = EndUser.objects.select_related("tenant", "limit_class").get_or_create(
+        tenant_id=principal.tenant_id, name=name[:_LONGEST_END_USER]
+    )
+    accounts = end_user_accounts(end_user=row, zone=row.tenant.time_zone)
+    return EngineEndUser(id=row.id, accounts=accounts, blocked=row.blocked)
+
+
+def _key_find(credential: str) -> ApiKey:
+    digests = [key_digest(key=credential, pepper=pepper) for pepper in peppers().keys.values()]
+    key = (
+        ApiKey.objects.select_related("tenant", "project", "per_user_class")
+        .filter(digest__in=digests, blocked=False)
+        .first()
+    )
+    if key is None:
+        raise Unauthenticated
+    return key
+
+
+def _tenant_for(key: ApiKey, name: str) -> Tenant:
+    if key.tenant is not None:
+        if name and name != key.tenant.name:
+            raise Forbidden("This key belongs to another tenant than X-Tenant-ID names.")
+        return key.tenant
+    if not name:
+        raise Forbidden("A platform key acts for a tenant: name it with X-Tenant-ID.")
+    reach = Tenant.objects.all() if key.all_tenants else key.granted_tenants.all()
+    tenant = reach.filter(name=name).first()
+    if tenant is None:
+        raise Forbidden("This key may not act for that tenant.")
+    return tenant
+
+
+def _anonymous_tenant(name: str) -> Tenant:
+    if not settings.GATEWAY_ANONYMOUS_TENANT:
+        raise Unauthenticated
+    wanted = name or settings.GATEWAY_ANONYMOUS_TENANT
+    tenant = Tenant.objects.filter(name=wanted).first()
+    if tenant is None:
+        return _tenant_make(wanted)
+    if wanted != settings.GATEWAY_ANONYMOUS_TENANT and not tenant.made_on_first_use:
+        raise Unauthenticated
+    return tenant
+
+
+def _tenant_make(name: str) -> Tenant:
+    """A tenant on first use, as the loopback set-up allows; bounded, since anyone may name one."""
+    with transaction.atomic():
+        made = Tenant.objects.filter(made_on_first_use=True).count()
+        if made >= _MADE_ON_FIRST_USE_AT_MOST or not slug_validator.regex.fullmatch(name):
+            raise Forbidden("No tenant of that name can be made here.")
+        return Tenant.objects.get_or_create(name=name, defaults={"made_on_first_use": True})[0]
+
+
+def _principal(tenant: Tenant, key: ApiKey | None, project_name: str) -> Principal:
+    project = _project(tenant, key, project_name)
+    if tenant.blocked or (project is not None and project.blocked):
+        raise Forbidden("Calls of this tenant or project are blocked.")
+    policy = Policy.objects.filter(tenant=tenant).first() or Policy(tenant=tenant)
+    defaults = {"chat": tenant.default_chat_model, "embedding": tenant.default_embedding_model}
+    return Principal(
+        tenant_id=tenant.id,
+        tenant=tenant.name,
+        project_id=project.id if project else None,
+        project=project.name if project else "",
+        cost_centre=project.cost_centre if project else "",
+        key_id=key.id if key else None,
+        key=key.name if key else "",
+        models=tuple(key.models) if key else (),
+        accounts=tenant_accounts(tenant=tenant, project=project, key=key),
+        user_accounts=class_accounts(limit_class=key.per_user_class, zone=tenant.time_zone) if key else (),
+        terms=Terms(tenant_id=tenant.id, markup_bps=tenant.markup_bps),
+        default_models={kind: model for kind, model in defaults.items() if model},
+        policy=EnginePolicy(
+            books_away="allow" if policy.books_away == Policy.BooksAway.ALLOW else "refuse",
+            over_budget="clamp" if policy.over_budget == Policy.OverBudget.CLAMP else "refuse",
+            tags=tuple(policy.tags),
+        ),
+    )
+
+
+def _project(tenant: Tenant, key: ApiKey | None, name: str) -> Project | None:
+    own = key.project if key is not None else None
+    if not name or (own is not None and own.name == name):
+        return own
+    if own is not None:
+        raise Forbidden("This key belongs to another project than X-Gateway-Project names.")
+    project = Project.objects.filter(tenant=tenant, name=name).first()
+    if project is None:
+        raise Forbidden("The tenant has no project of the name in X-Gateway-Project.")
+    return project

@@ -1,0 +1,38 @@
+"""Settings and fixtures of every test.
+
+Each process of a test run gets a home of its own, before Django reads its settings.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+_HOME = Path(tempfile.mkdtemp(prefix="gateway-tests-"))
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+os.environ["GATEWAY_HOME"] = str(_HOME)
+os.environ["DJANGO_SETTINGS_MODULE"] = "gateway_project.settings"
+
+import django  # noqa: E402  # the home must be named first
+import pytest  # noqa: E402
+
+django.setup()
+
+from django.db import DEFAULT_DB_ALIAS, connections  # noqa: E402
+
+from tests.support.databases import each_database, postgresql, postgresql_connection  # noqa: E402
+from tests.support.guards import flush_lifts_guards  # noqa: E402
+from tests.support.servers import postgresql_url  # noqa: E402
+
+__all__ = ("each_database", "postgresql", "postgresql_connection", "postgresql_url")
+
+flush_lifts_guards()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """Keep the test database in a file: threads and processes of a test then meet as they do in service."""
+    config = connections[DEFAULT_DB_ALIAS].settings_dict
+    if config["ENGINE"].endswith("sqlite3"):
+        config["TEST"]["NAME"] = str(_HOME / "test.sqlite3")

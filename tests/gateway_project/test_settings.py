@@ -1,0 +1,60 @@
+"""Settings as a process finds them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+
+ROOT = Path(settings.BASE_DIR)
+
+
+def _started(home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """What a process says of its settings when the environment holds nothing but this."""
+    program = "from gateway_project import settings as s; print(s.DEBUG, s.ALLOWED_HOSTS, s.PORT, s.CACHES)"
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "GATEWAY_HOME": str(home)} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_debugging_is_off_and_only_loopback_is_served(tmp_path: Path) -> None:
+    started = _started(tmp_path)
+    assert started.stdout.startswith("False ['localhost', '127.0.0.1', '[::1]'] 8000")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["key_ring", "peppers", "secret_key"]
+
+
+def test_an_address_to_listen_on_is_an_address_to_serve(tmp_path: Path) -> None:
+    assert "'10.0.0.7'" in _started(tmp_path, HOST="10.0.0.7").stdout
+    assert "['gateway.example']" in _started(tmp_path, GATEWAY_ALLOWED_HOSTS="gateway.example").stdout
+
+
+def test_redis_holds_the_cache_where_there_is_one(tmp_path: Path) -> None:
+    assert "LocMemCache" in _started(tmp_path).stdout
+    assert "django_redis" in _started(tmp_path, REDIS_URL="redis://localhost:6379/0").stdout
+
+
+@pytest.mark.parametrize(
+    "name", ["PORT", "GATEWAY_DEBUG", "GATEWAY_SQLITE_SYNCHRONOUS", "LOG_LEVEL", "DATABASE_URL"]
+)
+def test_a_wrong_setting_stops_the_process_and_is_named(tmp_path: Path, name: str) -> None:
+    started = _started(tmp_path, **{name: "perhaps"})
+    assert started.returncode != 0
+    assert f"ImproperlyConfigured: {name}" in started.stderr
+
+
+def test_every_variable_has_a_meaning() -> None:
+    assert len({variable.name for variable in settings.ENVIRONMENT}) == len(settings.ENVIRONMENT)
+    assert all(variable.meaning.endswith(".") for variable in settings.ENVIRONMENT)
+
+
+@pytest.mark.usefixtures("each_database")
+def test_migrations_say_what_the_models_say() -> None:
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)

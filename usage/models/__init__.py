@@ -1,0 +1,20 @@
+"""The tables of the usage app."""
+
+from usage.models.books import Counter, Hold
+from usage.models.correction import Correction
+from usage.models.entry import LedgerEntry
+from usage.models.feedback import Feedback
+from usage.models.rollup import NOBODY, Rollup, TagRollup
+from usage.models.statement import Statement
+
+__all__ = (
+    "NOBODY",
+    "Correction",
+    "Counter",
+    "Feedback",
+    "Hold",
+    "LedgerEntry",
+    "Rollup",
+    "Statement",
+    "TagRollup",
+)
