@@ -1,6 +1,7 @@
 """What a carrier over HTTP sends back: headers, bodies, events."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from api.asgi import Message, Send
 from gateway.call import Event, Outcome, Rate, Served
@@ -81,12 +82,16 @@ class Answer:
         await self._send({"type": "http.response.body", "body": body})
 
     def _served(self, served: Served) -> HeaderList:
-        return [
-            (b"x-gateway-provider", served.provider.encode()),
-            (b"x-gateway-model", served.model.encode("latin-1", "replace")),
-            (b"x-gateway-cache", served.cache.encode()),
-            *rate_headers(served.rates),
-        ]
+        return [*_name_headers(served.provider, served.model, served.cache), *rate_headers(served.rates)]
+
+
+@lru_cache(maxsize=1024)
+def _name_headers(provider: str, model: str, cache: str) -> tuple[tuple[bytes, bytes], ...]:
+    return (
+        (b"x-gateway-provider", provider.encode("latin-1", "replace")),
+        (b"x-gateway-model", model.encode("latin-1", "replace")),
+        (b"x-gateway-cache", cache.encode()),
+    )
 
 
 def rate_headers(rates: Iterable[Rate]) -> HeaderList:

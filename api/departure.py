@@ -3,33 +3,37 @@
 import asyncio
 
 from api.asgi import Receive
-
-_GRACE = 0.05
-"""Shorter calls are not watched: a watcher costs more than the little that it could save."""
+from gateway.ticker import Ticker
 
 
 class Departure:
-    """Cancels the current task when the caller leaves; used as `with`."""
+    """Cancels the current task when the caller leaves; used as `with`.
 
-    __slots__ = ("_handle", "_receive", "_task", "_watcher", "happened")
+    Calls that are over before the first tick are not watched: a watcher costs more than the little
+    that it could save.
+    """
 
-    def __init__(self, receive: Receive) -> None:
+    __slots__ = ("_receive", "_task", "_ticker", "_watcher", "happened")
+
+    def __init__(self, receive: Receive, ticker: Ticker) -> None:
         self._receive = receive
+        self._ticker = ticker
         self._watcher: asyncio.Task[None] | None = None
-        self._task: asyncio.Task[object] | None = None
         self.happened = False
 
     def __enter__(self) -> "Departure":
         self._task = asyncio.current_task()
-        self._handle = asyncio.get_running_loop().call_later(_GRACE, self._begin)
+        self._ticker.add(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._handle.cancel()
+        self._ticker.discard(self)
         if self._watcher is not None:
             self._watcher.cancel()
 
-    def _begin(self) -> None:
+    def tick(self, now: float) -> None:
+        """Begin to watch."""
+        self._ticker.discard(self)
         self._watcher = asyncio.get_running_loop().create_task(self._watch())
 
     async def _watch(self) -> None:

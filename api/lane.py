@@ -63,7 +63,7 @@ class Lane:
             await _fail(GatewayError(), dialect, answer, door)
 
     async def _run(self, call: Call, dialect: Dialect, answer: Answer, receive: Receive) -> None:
-        with Departure(receive) as departure:
+        with Departure(receive, self.gateway.upstream.ticker) as departure:
             try:
                 outcome = await self.gateway.run(call, answer if call.ask.stream else None)
             except asyncio.CancelledError:

@@ -17,6 +17,16 @@ _TAG_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _LONGEST_TAG = 200
 _MOST_TAGS = 16
 _LONGEST_TIMEOUT = 3_600.0
+_WISHES = frozenset(
+    (
+        b"x-tenant-id",
+        b"x-gateway-project",
+        b"traceparent",
+        b"x-gateway-tags",
+        b"x-gateway-timeout",
+        b"x-gateway-sensitivity",
+    )
+)
 _SENSITIVITIES = ("public", "internal", "confidential")
 
 
@@ -25,12 +35,15 @@ def read_origin(headers: Headers, call_id: UUID, address: str, hosts: Hosts) -> 
     credential = read_credential(headers)
     if not credential and (origin := headers.get(b"origin")) is not None:
         _check_web_origin(origin, hosts)
+    request_id = read_request_id(headers, call_id)
+    if _WISHES.isdisjoint(headers):
+        return Origin(credential=credential, address=address, request_id=request_id)
     return Origin(
         credential=credential,
         tenant=_text(headers, b"x-tenant-id"),
         project=_text(headers, b"x-gateway-project"),
         address=address,
-        request_id=read_request_id(headers, call_id),
+        request_id=request_id,
         traceparent=_text(headers, b"traceparent"),
         tags=_tags(headers),
         timeout=_timeout(headers),

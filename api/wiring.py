@@ -1,10 +1,12 @@
 """The composition root: builds the engine from the apps, once per process."""
 
 import asyncio
+import gc
 import logging
 from pathlib import Path
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from api.hosts import Hosts
 from api.lane import Lane
@@ -31,8 +33,13 @@ class Wiring:
 
     def __init__(self) -> None:
         clock = SystemClock()
+        database = settings.DATABASES["default"]
+        if not database["ENGINE"].endswith("sqlite3"):
+            raise ImproperlyConfigured(
+                "The embedded books need the embedded database: leave DATABASE_URL empty, or name a SQLite file."
+            )
         self.books = SqliteBooks(
-            Path(settings.DATABASES["default"]["NAME"]),
+            Path(database["NAME"]),
             clock=clock,
             lease_ms=settings.GATEWAY_LEASE_SECONDS * 1000,
             synchronous=settings.GATEWAY_SQLITE_SYNCHRONOUS,
@@ -74,6 +81,8 @@ class Wiring:
             await self.books.open()
             await self.watch.look()
         self._tasks = [asyncio.create_task(self.watch.run()), asyncio.create_task(self.gateway.tend())]
+        gc.collect()
+        gc.freeze()  # what is loaded by now stays: the collector need not look at it again and again
 
     async def stop(self) -> None:
         """Let orders reach the books, then close everything."""

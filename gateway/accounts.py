@@ -16,7 +16,7 @@ LARGEST_AMOUNT = 1 << 53
 """Counters stay exact in every store, doubles included: $9.0 M a window."""
 
 
-class Account(Struct, frozen=True, kw_only=True):
+class Account(Struct, frozen=True, kw_only=True, gc=False):
     """One counter with its limit: a quota of requests, tokens or places, or a budget of nano-dollars."""
 
     id: str
@@ -32,7 +32,7 @@ class Account(Struct, frozen=True, kw_only=True):
     model: str = ""
 
 
-class Amounts(Struct, frozen=True):
+class Amounts(Struct, frozen=True, gc=False):
     """What one call takes, unit by unit."""
 
     requests: int = 0
@@ -41,7 +41,7 @@ class Amounts(Struct, frozen=True):
     nano: int = 0
 
 
-class Hold(Struct, frozen=True, kw_only=True):
+class Hold(Struct, frozen=True, kw_only=True, gc=False):
     """The worst case of one call, set aside before it is made.
 
     A second hold with the same id raises the first to its own amounts (a further attempt);
@@ -55,13 +55,13 @@ class Hold(Struct, frozen=True, kw_only=True):
     """The entry to write if nobody settles: at the bound, `unsettled`."""
 
 
-class Renewal(Struct, frozen=True, kw_only=True):
+class Renewal(Struct, frozen=True, kw_only=True, gc=False):
     """The call is alive: its hold keeps its lease."""
 
     id: UUID
 
 
-class Settlement(Struct, frozen=True, kw_only=True):
+class Settlement(Struct, frozen=True, kw_only=True, gc=False):
     """What the call really took; the rest of its hold goes back."""
 
     hold: Hold
@@ -72,14 +72,14 @@ class Settlement(Struct, frozen=True, kw_only=True):
 Order = Hold | Renewal | Settlement
 
 
-class Refusal(Struct, frozen=True, kw_only=True):
+class Refusal(Struct, frozen=True, kw_only=True, gc=False):
     """The account that said no, and when it is worth asking again."""
 
     account: Account
     retry_ms: int
 
 
-class Verdict(Struct, frozen=True, kw_only=True):
+class Verdict(Struct, frozen=True, kw_only=True, gc=False):
     """What became of an order."""
 
     refusal: Refusal | None = None

@@ -60,6 +60,7 @@ class Teller:
 
     async def _carry(self) -> None:
         while self._waiting:
+            await asyncio.sleep(0)  # whoever is ready in this turn of the loop comes along
             batch, self._waiting = self._waiting, []
             try:
                 verdicts = await self.books.post([order for order, _ in batch])

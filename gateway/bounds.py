@@ -17,7 +17,7 @@ _OPAQUE_MARKS = tuple(f'"{part}"'.encode() for part in sorted(_OPAQUE_PARTS))
 _ESCAPED_ASCII = b"\\u00"
 
 
-class Bound(Struct, frozen=True, kw_only=True):
+class Bound(Struct, frozen=True, kw_only=True, gc=False):
     """Upper bounds of one attempt; None where there is none."""
 
     input: int | None
@@ -46,7 +46,7 @@ def input_bound(ask: Ask, model: Model) -> int | None:
     """
     if ask.kind == "chat" and has_opaque_part(ask.members.get("messages")):
         return model.context_window
-    return ask.size + OVERHEAD_TOKENS
+    return len(ask.body) + OVERHEAD_TOKENS
 
 
 def output_bound(ask: Ask, model: Model) -> int | None:

@@ -10,7 +10,7 @@ Status = Literal["settled", "failed", "refunded", "unsettled", "cached"]
 Members = dict[str, Raw]
 
 
-class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Disjoint meters: nothing is counted in two of them."""
 
     input: int = 0
@@ -40,15 +40,15 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):
 METERS: tuple[str, ...] = Usage.__struct_fields__
 
 
-class Ask(Struct, frozen=True, kw_only=True):
-    """What a dialect read from a request body; `members` keep their bytes as they came."""
+class Ask(Struct, frozen=True, kw_only=True, gc=False):
+    """What a dialect read from a request body; the body and its members keep their bytes as they came."""
 
     dialect: str
     kind: Kind
     format: str
     model: str
+    body: bytes
     members: Members
-    size: int
     stream: bool = False
     wants_usage: bool = True
     end_user: str = ""
@@ -56,7 +56,7 @@ class Ask(Struct, frozen=True, kw_only=True):
     choices: int = 1
 
 
-class Origin(Struct, frozen=True, kw_only=True):
+class Origin(Struct, frozen=True, kw_only=True, gc=False):
     """What a carrier knows about a request beside its body."""
 
     credential: str = ""
@@ -70,7 +70,7 @@ class Origin(Struct, frozen=True, kw_only=True):
     sensitivity: Literal["public", "internal", "confidential"] = "public"
 
 
-class Call(Struct, frozen=True, kw_only=True):
+class Call(Struct, frozen=True, kw_only=True, gc=False):
     """One request on its way; its id is also the id of its hold, its entry and its event."""
 
     id: UUID
@@ -79,7 +79,7 @@ class Call(Struct, frozen=True, kw_only=True):
     started: float
 
 
-class Rate(Struct, frozen=True, kw_only=True):
+class Rate(Struct, frozen=True, kw_only=True, gc=False):
     """How far a quota is used, for the caller's headers."""
 
     unit: str
@@ -88,13 +88,13 @@ class Rate(Struct, frozen=True, kw_only=True):
     reset_ms: int
 
 
-class Event(Struct, frozen=True):
+class Event(Struct, frozen=True, gc=False):
     """A piece of a stream, in the bytes of the wire that sent it."""
 
     data: bytes
 
 
-class Served(Struct, frozen=True, kw_only=True):
+class Served(Struct, frozen=True, kw_only=True, gc=False):
     """Who answers a call, known before the first byte goes out, and how far the caller's quotas are used."""
 
     provider: str
@@ -104,7 +104,7 @@ class Served(Struct, frozen=True, kw_only=True):
     rates: tuple[Rate, ...] = ()
 
 
-class Reply(Struct, frozen=True, kw_only=True):
+class Reply(Struct, frozen=True, kw_only=True, gc=False):
     """What goes back: the whole body, or after a stream the last event that waited for the ledger."""
 
     status: int
@@ -115,7 +115,7 @@ class Reply(Struct, frozen=True, kw_only=True):
     empty: bool = False
 
 
-class Outcome(Struct, frozen=True, kw_only=True):
+class Outcome(Struct, frozen=True, kw_only=True, gc=False):
     """A call that was answered: the reply, who gave it and what it cost."""
 
     reply: Reply
@@ -124,7 +124,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     overhead_us: int
 
 
-class Attempt(Struct, frozen=True, kw_only=True):
+class Attempt(Struct, frozen=True, kw_only=True, gc=False):
     """One try at one deployment, as the entry lists it."""
 
     deployment: str

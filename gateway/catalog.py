@@ -15,6 +15,8 @@ from gateway.pricing import PriceCard
 Security = Literal["low", "medium", "high"]
 
 _RESOLVED_AT_MOST = 4096
+_LONGEST_NAME = 200
+_LONGEST_CHAIN = 8
 
 
 class Secret:
@@ -105,6 +107,7 @@ class Snapshot:
         self._cards_for = cards_for
         self._patterns = tuple(name for name in models if "*" in name)
         self._resolved: dict[str, Model] = {}
+        self._reach: dict[tuple[str, UUID], tuple[Deployment, ...]] = {}
 
     def resolve(self, name: str) -> Model:
         """The model of a name: exactly, then as an alias, then by the longest pattern."""
@@ -115,17 +118,40 @@ class Snapshot:
                 self._resolved[name] = found
         return found
 
+    def reachable(self, model: Model, tenant_id: UUID) -> tuple[Deployment, ...]:
+        """Every deployment that may come to answer a tenant's call, fallbacks included."""
+        key = (model.name, tenant_id)
+        found = self._reach.get(key)
+        if found is None:
+            models = [model, *(self.resolve(name) for names in model.fallbacks.values() for name in names)]
+            owners = (None, tenant_id)
+            every = (one for each in models for one in each.deployments)
+            found = tuple(one for one in every if one.provider.tenant_id in owners)
+            if len(self._reach) < _RESOLVED_AT_MOST:
+                self._reach[key] = found
+        return found
+
     def _find(self, name: str) -> Model:
-        for candidate in (name, self.aliases.get(name, "")):
-            if candidate in self.models and "*" not in candidate:
-                return self.models[candidate]
-        wanted = self.aliases.get(name, name)
+        if name in self.models and "*" not in name:
+            return self.models[name]
+        wanted = self._unaliased(name)
+        if wanted in self.models and "*" not in wanted:
+            return self.models[wanted]
+        if not wanted.isprintable() or len(wanted) > _LONGEST_NAME:
+            raise unknown_model(name)
         pattern = best_pattern(self._patterns, wanted)
         if pattern is None:
             raise unknown_model(name)
         model = self.models[pattern]
         deployments = tuple(self._filled(deployment, pattern, wanted) for deployment in model.deployments)
         return replace(model, name=wanted, pattern=pattern, deployments=deployments)
+
+    def _unaliased(self, name: str) -> str:
+        for _ in range(_LONGEST_CHAIN):
+            if name not in self.aliases:
+                break
+            name = self.aliases[name]
+        return name
 
     def _filled(self, deployment: Deployment, pattern: str, wanted: str) -> Deployment:
         upstream = fill_star(deployment.upstream, pattern, wanted)

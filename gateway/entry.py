@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from gateway.call import Attempt, Kind, Status, Usage
 
 
-class Line(Struct, frozen=True, kw_only=True):
+class Line(Struct, frozen=True, kw_only=True, gc=False):
     """One meter of an entry with the price row that it was charged by; `price` 0 means unpriced."""
 
     meter: str
@@ -19,7 +19,7 @@ class Line(Struct, frozen=True, kw_only=True):
     price: int
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class Entry(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """One call, for good. Ids stand beside names, so that a renamed or erased row changes nothing here."""
 
     id: UUID

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 
-class Timeouts(Struct, frozen=True, kw_only=True):
+class Timeouts(Struct, frozen=True, kw_only=True, gc=False):
     """Seconds that a provider has to connect, to begin, between pieces and in all."""
 
     connect: float = 5.0
@@ -14,7 +14,7 @@ class Timeouts(Struct, frozen=True, kw_only=True):
     total: float = 600.0
 
 
-class Request(Struct, frozen=True, kw_only=True):
+class Request(Struct, frozen=True, kw_only=True, gc=False):
     """One HTTP request, ready to go out."""
 
     url: str

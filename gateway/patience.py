@@ -1,43 +1,48 @@
-"""A timeout whose end moves with every sign of life, without a new timer for each."""
+"""A timeout whose end moves with every sign of life."""
 
 import asyncio
 from types import TracebackType
 
 from gateway.errors import DeadlinePassed, GatewayError, ProviderTimeout
+from gateway.ticker import Ticker
 
 
 class Patience:
     """Cancels the task within once `expect` was called longer ago than it allowed; raises ours instead.
 
-    The timer is lazy: progress only sets a number, and the timer looks at it when it fires.
+    Progress only sets a number, and the ticker looks at it.
     """
 
-    __slots__ = ("_cancelling", "_deadline", "_expires", "_handle", "_loop", "_ran_out", "_task")
+    __slots__ = ("_cancelling", "_deadline", "_expires", "_loop", "_ran_out", "_task", "_ticker")
 
-    def __init__(self, deadline: float) -> None:
+    def __init__(self, deadline: float, ticker: Ticker) -> None:
         self._loop = asyncio.get_running_loop()
         self._deadline = deadline
         self._expires = deadline
-        self._handle: asyncio.TimerHandle | None = None
-        self._task: asyncio.Task[object] | None = None
+        self._ticker = ticker
         self._ran_out = False
 
     def expect(self, seconds: float) -> None:
         """The next sign of life is due within so many seconds."""
-        self._expires = min(self._loop.time() + seconds, self._deadline)
-        if self._handle is None or self._handle.when() > self._expires:
-            self._arm()
+        expires = self._loop.time() + seconds
+        self._expires = expires if expires < self._deadline else self._deadline
+
+    def tick(self, now: float) -> None:
+        """Run out, once it is time."""
+        if now >= self._expires and not self._ran_out and self._task is not None:
+            self._ran_out = True
+            self._task.cancel()
 
     async def __aenter__(self) -> "Patience":
-        self._task = asyncio.current_task()
+        self._task: asyncio.Task[object] | None = asyncio.current_task(self._loop)
         self._cancelling = self._task.cancelling() if self._task is not None else 0
+        self._ticker.add(self)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._handle is not None:
-            self._handle.cancel()
+        self._ticker.discard(self)
         if self._ran_out and self._task is not None:
             ours_alone = self._task.uncancel() <= self._cancelling
             if ours_alone and kind is asyncio.CancelledError:
@@ -45,15 +50,3 @@ class Patience:
 
     def _verdict(self) -> GatewayError:
         return DeadlinePassed() if self._expires >= self._deadline else ProviderTimeout()
-
-    def _arm(self) -> None:
-        if self._handle is not None:
-            self._handle.cancel()
-        self._handle = self._loop.call_at(self._expires, self._look)
-
-    def _look(self) -> None:
-        if self._loop.time() < self._expires:
-            self._arm()
-        elif self._task is not None:
-            self._ran_out = True
-            self._task.cancel()

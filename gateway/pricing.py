@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from gateway.call import METERS, Usage
 from gateway.entry import Line
@@ -28,30 +29,26 @@ _INPUT_METERS = ("input", "cache_write_5m", "cache_write_1h")
 _OUTPUT_METERS = ("output", "reasoning")
 
 
-class Price(Struct, frozen=True, kw_only=True):
+class Price(Struct, frozen=True, kw_only=True, gc=False):
     """A row of the price book: pico-dollars a unit, and the row's number."""
 
     pico: int
     row: int
 
 
-class Sheet(Struct, frozen=True, kw_only=True):
+class Sheet(Struct, frozen=True, kw_only=True, gc=False):
     """The prices of one context tier and service tier, parents already filled in."""
 
     context_above: int = 0
     service_tier: str = ""
     prices: Mapping[str, Price]
-
-    def dearest_input(self) -> int:
-        """The highest price an input token can meet."""
-        return max((self.prices[meter].pico for meter in _INPUT_METERS if meter in self.prices), default=0)
-
-    def dearest_output(self) -> int:
-        """The highest price an output token can meet."""
-        return max((self.prices[meter].pico for meter in _OUTPUT_METERS if meter in self.prices), default=0)
+    dearest_input: int
+    """The highest price that an input token can meet."""
+    dearest_output: int
+    fee: int
 
 
-class PriceCard(Struct, frozen=True, kw_only=True):
+class PriceCard(Struct, frozen=True, kw_only=True, gc=False):
     """All prices of a deployment over a range of time; sheets stand from the highest context tier down."""
 
     version: str
@@ -68,14 +65,14 @@ class PriceCard(Struct, frozen=True, kw_only=True):
         return self.valid_from_ms <= now_ms and (self.valid_until_ms is None or now_ms < self.valid_until_ms)
 
 
-class Terms(Struct, frozen=True, kw_only=True):
+class Terms(Struct, frozen=True, kw_only=True, gc=False):
     """A tenant's contract: whose own prices apply, and what is added to a provider's cost."""
 
     tenant_id: UUID | None = None
     markup_bps: int = 0
 
 
-class Priced(Struct, frozen=True, kw_only=True):
+class Priced(Struct, frozen=True, kw_only=True, gc=False):
     """A usage in money."""
 
     cost_nano: int = 0
@@ -83,9 +80,29 @@ class Priced(Struct, frozen=True, kw_only=True):
     lines: tuple[Line, ...] = ()
 
 
+def make_sheet(prices: Mapping[str, Price], *, context_above: int = 0, service_tier: str = "") -> Sheet:
+    """A sheet from the rows that stand on it."""
+    filled = fill_parents(prices)
+
+    def dearest(meters: tuple[str, ...]) -> int:
+        return max((filled[meter].pico for meter in meters if meter in filled), default=0)
+
+    return Sheet(
+        context_above=context_above,
+        service_tier=service_tier,
+        prices=filled,
+        dearest_input=dearest(_INPUT_METERS),
+        dearest_output=dearest(_OUTPUT_METERS),
+        fee=dearest(("request",)),
+    )
+
+
 def card_at(cards: Sequence[PriceCard], now_ms: int) -> PriceCard | None:
     """The card in force at a moment."""
-    return next((card for card in cards if card.covers(now_ms)), None)
+    for card in cards:
+        if card.covers(now_ms):
+            return card
+    return None
 
 
 def sheet_for(sheets: Sequence[Sheet], prompt_tokens: int, service_tier: str = "") -> Sheet | None:
@@ -100,36 +117,37 @@ def sheet_for(sheets: Sequence[Sheet], prompt_tokens: int, service_tier: str = "
 
 def price_usage(usage: Usage, card: PriceCard | None, terms: Terms, service_tier: str = "") -> Priced:
     """Price a usage: provider's cost, and the charge under the tenant's contract."""
-    if card is None:
-        return Priced(lines=_unpriced_lines(usage))
+    units = [(meter, count) for meter, count in zip(METERS, astuple(usage), strict=True) if count]
     prompt = usage.prompt_tokens
-    cost_sheet = sheet_for(card.sheets, prompt, service_tier)
-    if cost_sheet is None:
-        return Priced(lines=_unpriced_lines(usage))
-    sell_sheet = sheet_for(sell_sheets(card, terms), prompt, service_tier)
-    units = [(meter, count) for meter in METERS if (count := getattr(usage, meter))]
-    if "request" in cost_sheet.prices and not usage.request:
+    sheet = sheet_for(card.sheets, prompt, service_tier) if card is not None else None
+    if card is None or sheet is None:
+        return Priced(lines=tuple(_line(meter, count, None, 0, 0) for meter, count in units))
+    prices = sheet.prices
+    if sheet.fee and not usage.request:
         units.append(("request", 1))
-    prices = [cost_sheet.prices.get(meter) for meter, _ in units]
-    costs = [count * price.pico if price else 0 for (_, count), price in zip(units, prices, strict=True)]
-    if sell_sheet is None:
-        charges = [cost * (_BASIS_POINTS + terms.markup_bps) for cost in costs]
-    else:
-        charges = [count * _pico(sell_sheet, meter) * _BASIS_POINTS for meter, count in units]
-    cost_nanos = allocate(costs, _PICO_PER_NANO)
-    charge_nanos = allocate(charges, _PICO_PER_NANO * _BASIS_POINTS)
+    rows = [prices.get(meter) for meter, _ in units]
+    costs = [count * row.pico if row else 0 for (_, count), row in zip(units, rows, strict=True)]
+    cost_nanos = charge_nanos = allocate(costs, _PICO_PER_NANO)
+    sell = sell_sheets(card, terms)
+    if sell or terms.markup_bps:
+        charges = _charges(units, costs, sheet_for(sell, prompt, service_tier), terms)
+        charge_nanos = allocate(charges, _PICO_PER_NANO * _BASIS_POINTS)
     lines = tuple(
-        Line(
-            meter=meter,
-            units=count,
-            pico=price.pico if price else 0,
-            cost_nano=cost,
-            charge_nano=charge,
-            price=price.row if price else 0,
-        )
-        for (meter, count), price, cost, charge in zip(units, prices, cost_nanos, charge_nanos, strict=True)
+        [
+            _line(meter, count, row, cost, charge)
+            for (meter, count), row, cost, charge in zip(units, rows, cost_nanos, charge_nanos, strict=True)
+        ]
     )
     return Priced(cost_nano=sum(cost_nanos), charge_nano=sum(charge_nanos), lines=lines)
+
+
+def _charges(
+    units: Sequence[tuple[str, int]], costs: Sequence[int], sell: Sheet | None, terms: Terms
+) -> list[int]:
+    """Pico-dollars times basis points: what is owed, before the one rounding."""
+    if sell is None:
+        return [cost * (_BASIS_POINTS + terms.markup_bps) for cost in costs]
+    return [count * _pico(sell, meter) * _BASIS_POINTS for meter, count in units]
 
 
 def sell_sheets(card: PriceCard, terms: Terms) -> tuple[Sheet, ...]:
@@ -144,8 +162,7 @@ def worst_charge(card: PriceCard, terms: Terms, input_bound: int, output_bound: 
     for sheets, factor in ((card.sheets, with_markup), (sell_sheets(card, terms), _BASIS_POINTS)):
         for sheet in sheets:
             if not sheet.context_above or input_bound > sheet.context_above:
-                fee = sheet.prices["request"].pico if "request" in sheet.prices else 0
-                pico = input_bound * sheet.dearest_input() + output_bound * sheet.dearest_output() + fee
+                pico = input_bound * sheet.dearest_input + output_bound * sheet.dearest_output + sheet.fee
                 worst = max(worst, -(-pico * factor // (_PICO_PER_NANO * _BASIS_POINTS)))
     return worst
 
@@ -186,9 +203,6 @@ def _pico(sheet: Sheet, meter: str) -> int:
     return price.pico if price else 0
 
 
-def _unpriced_lines(usage: Usage) -> tuple[Line, ...]:
-    return tuple(
-        Line(meter=meter, units=count, pico=0, cost_nano=0, charge_nano=0, price=0)
-        for meter in METERS
-        if (count := getattr(usage, meter))
-    )
+def _line(meter: str, count: int, row: Price | None, cost: int, charge: int) -> Line:
+    pico, number = (row.pico, row.row) if row is not None else (0, 0)
+    return Line(meter=meter, units=count, pico=pico, cost_nano=cost, charge_nano=charge, price=number)

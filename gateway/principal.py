@@ -9,7 +9,7 @@ from gateway.accounts import Account
 from gateway.pricing import Terms
 
 
-class Policy(Struct, frozen=True, kw_only=True):
+class Policy(Struct, frozen=True, kw_only=True, gc=False):
     """What a tenant has decided for its calls."""
 
     books_away: Literal["refuse", "allow"] = "refuse"
@@ -17,7 +17,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
 
 
-class Principal(Struct, frozen=True, kw_only=True):
+class Principal(Struct, frozen=True, kw_only=True, gc=False):
     """A key and the tenant it acts for."""
 
     tenant_id: UUID
@@ -37,7 +37,7 @@ class Principal(Struct, frozen=True, kw_only=True):
     policy: Policy = Policy()
 
 
-class EndUser(Struct, frozen=True, kw_only=True):
+class EndUser(Struct, frozen=True, kw_only=True, gc=False):
     """A person behind an app, as the app names them."""
 
     id: UUID

@@ -21,23 +21,11 @@ LATE_SETTLE_MS = 86_400_000
 """How long a swept hold is remembered, so that a late settle corrects its entry instead of adding one."""
 
 _CONCURRENCY_RETRY_MS = 1_000
+_NOTHING = Amounts()
 
 
-class Counter:
-    """What an account has spent and holds in one window."""
-
-    __slots__ = ("account", "ends_ms", "held", "spent", "start_ms")
-
-    def __init__(self, account: str, start_ms: int, ends_ms: int, spent: int = 0) -> None:
-        self.account = account
-        self.start_ms = start_ms
-        self.ends_ms = ends_ms
-        self.spent = spent
-        self.held = 0
-
-
-class Share(Struct, frozen=True, array_like=True):
-    """Where a hold sits: an account's counter, and the unit it counts."""
+class Share(Struct, frozen=True, array_like=True, gc=False):
+    """Where a hold sits: an account's counter in one window, and the unit it counts."""
 
     account: str
     start_ms: int
@@ -45,7 +33,19 @@ class Share(Struct, frozen=True, array_like=True):
     unit: Unit
 
 
-class Held(Struct, array_like=True):
+class Counter:
+    """What an account has spent and holds in one window."""
+
+    __slots__ = ("ends_ms", "held", "share", "spent")
+
+    def __init__(self, share: Share, spent: int = 0) -> None:
+        self.share = share
+        self.ends_ms = share.ends_ms
+        self.spent = spent
+        self.held = 0
+
+
+class Held(Struct, array_like=True, gc=False):
     """An open hold, in the form in which stores keep it."""
 
     id: UUID
@@ -55,7 +55,7 @@ class Held(Struct, array_like=True):
     skeleton: Entry
 
 
-class Settled(Struct, frozen=True, kw_only=True):
+class Settled(Struct, frozen=True, kw_only=True, gc=False):
     """The entry that a settle journals; not `known` when no hold vouches that it is the first."""
 
     entry: Entry
@@ -79,12 +79,19 @@ class Tally:
     def admit(self, hold: Hold, now_ms: int) -> Verdict:
         """Set the hold's amounts aside on all its accounts, or on none."""
         known = self.holds.get(hold.id)
-        before = known.amounts if known else Amounts()
-        places = [(account, self._counter(account, now_ms)) for account in hold.accounts]
-        for account, counter in places:
-            refusal = self._refuse(account, counter, hold.amounts, before, now_ms)
-            if refusal is not None:
-                return Verdict(refusal=refusal)
+        before = _NOTHING if known is None else known.amounts
+        current, amounts = self._current, hold.amounts
+        places = []
+        for account in hold.accounts:
+            counter = current.get(account.id)
+            if counter is None or counter.ends_ms <= now_ms:
+                counter = self._turn(account, now_ms)
+            more = getattr(amounts, account.unit) - getattr(before, account.unit)
+            if (more > 0 and counter.spent + counter.held + more > account.limit) or self._cooling:
+                refusal = self._refuse(account, counter, more, known is not None, now_ms)
+                if refusal is not None:
+                    return Verdict(refusal=refusal)
+            places.append((account, counter))
         if known is None:
             self._open(hold, places, now_ms)
         else:
@@ -101,10 +108,7 @@ class Tally:
     def settle(self, settlement: Settlement, now_ms: int) -> Settled:
         """Spend what was used and give back the rest of the hold; the entry to journal, if any is due."""
         entry = settlement.entry
-        held = self.holds.pop(entry.id, None)
-        if held is not None:
-            spent = Amounts(requests=held.amounts.requests, tokens=settlement.tokens, nano=entry.charge_nano)
-            self._close(held, spent)
+        if self.close(entry.id, tokens=settlement.tokens, nano=entry.charge_nano):
             return Settled(entry=entry, known=True)
         swept = self.swept.pop(entry.id, None)
         if swept is None:
@@ -113,6 +117,14 @@ class Tally:
         difference = Amounts(tokens=settlement.tokens - swept.amounts.tokens, nano=correction.charge_nano)
         self.spend(settlement.hold, difference, now_ms)
         return Settled(entry=correction, known=True)
+
+    def close(self, identifier: UUID, *, tokens: int, nano: int) -> bool:
+        """Spend from an open hold and give back its rest; whether there was one."""
+        held = self.holds.pop(identifier, None)
+        if held is None:
+            return False
+        self._close(held, Amounts(requests=held.amounts.requests, tokens=tokens, nano=nano))
+        return True
 
     def spend(self, hold: Hold, amounts: Amounts, now_ms: int) -> None:
         """Book amounts that no open hold covers, in the windows of now."""
@@ -138,7 +150,7 @@ class Tally:
             self.holds[held.id] = held
             for share in held.shares:
                 if (share.account, share.start_ms) not in self.counters:
-                    self._take_up(Counter(share.account, share.start_ms, share.ends_ms))
+                    self._take_up(Counter(share))
                 self.counters[share.account, share.start_ms].held += _amount(held.amounts, share.unit)
         self.swept.update((held.id, held) for held in swept)
 
@@ -147,10 +159,11 @@ class Tally:
         horizon_ms = now_ms - 10 * self.lease_ms
         counters = [counter for counter in self.counters.values() if counter.ends_ms < horizon_ms]
         for counter in counters:
-            del self.counters[counter.account, counter.start_ms]
+            account = counter.share.account
+            del self.counters[account, counter.share.start_ms]
             self.dirty.discard(counter)
-            if self._current.get(counter.account) is counter:
-                del self._current[counter.account]
+            if self._current.get(account) is counter:
+                del self._current[account]
         self._cooling = {account: until for account, until in self._cooling.items() if until > now_ms}
         holds = [one.id for one in self.swept.values() if one.lease_until_ms + LATE_SETTLE_MS < now_ms]
         for identifier in holds:
@@ -160,8 +173,8 @@ class Tally:
     def _open(self, hold: Hold, places: list[tuple[Account, Counter]], now_ms: int) -> None:
         shares = []
         for account, counter in places:
-            counter.held += _amount(hold.amounts, account.unit)
-            shares.append(Share(account.id, counter.start_ms, counter.ends_ms, account.unit))
+            counter.held += getattr(hold.amounts, account.unit)
+            shares.append(counter.share)
         lease_until_ms = now_ms + self.lease_ms
         self.holds[hold.id] = Held(hold.id, lease_until_ms, hold.amounts, tuple(shares), hold.skeleton)
 
@@ -179,14 +192,13 @@ class Tally:
         known.skeleton = hold.skeleton
 
     def _refuse(
-        self, account: Account, counter: Counter, wanted: Amounts, before: Amounts, now_ms: int
+        self, account: Account, counter: Counter, more: int, is_known: bool, now_ms: int
     ) -> Refusal | None:
         if not account.hard:
             return None
         cooling = self._cooling.get(account.id, 0)
-        if cooling > now_ms and not before.requests:
+        if cooling > now_ms and not is_known:
             return Refusal(account=account, retry_ms=cooling - now_ms)
-        more = _amount(wanted, account.unit) - _amount(before, account.unit)
         if more <= 0 or counter.spent + counter.held + more <= account.limit:
             return None
         if account.cooldown_ms:
@@ -196,11 +208,13 @@ class Tally:
         return Refusal(account=account, retry_ms=max(counter.ends_ms - now_ms, account.cooldown_ms))
 
     def _counter(self, account: Account, now_ms: int) -> Counter:
-        current = self._current.get(account.id)
-        if current is not None and now_ms < current.ends_ms:
-            return current
+        counter = self._current.get(account.id)
+        return counter if counter is not None and now_ms < counter.ends_ms else self._turn(account, now_ms)
+
+    def _turn(self, account: Account, now_ms: int) -> Counter:
+        """The counter of the window that begins with this call, or that it is the first to fall in."""
         start_ms, ends_ms = self._window(account, now_ms)
-        fresh = Counter(account.id, start_ms, ends_ms)
+        fresh = Counter(Share(account.id, start_ms, ends_ms, account.unit))
         counter = self._current[account.id] = self.counters.setdefault((account.id, start_ms), fresh)
         return counter
 
@@ -214,18 +228,21 @@ class Tally:
         return bounds
 
     def _close(self, held: Held, spent: Amounts) -> None:
+        counters, amounts = self.counters, held.amounts
         for share in held.shares:
-            counter = self.counters.get((share.account, share.start_ms))
+            counter = counters.get((share.account, share.start_ms))
             if counter is not None:
-                counter.held -= _amount(held.amounts, share.unit)
-                counter.spent += _amount(spent, share.unit)
+                unit = share.unit
+                counter.held -= getattr(amounts, unit)
+                counter.spent += getattr(spent, unit)
                 self.dirty.add(counter)
 
     def _take_up(self, counter: Counter) -> None:
-        self.counters[counter.account, counter.start_ms] = counter
-        newest = self._current.get(counter.account)
-        if newest is None or newest.start_ms < counter.start_ms:
-            self._current[counter.account] = counter
+        account, start_ms = counter.share.account, counter.share.start_ms
+        self.counters[account, start_ms] = counter
+        newest = self._current.get(account)
+        if newest is None or newest.share.start_ms < start_ms:
+            self._current[account] = counter
 
 
 def correct_entry(unsettled: Entry, actual: Entry, now_ms: int) -> Entry:
@@ -250,15 +267,18 @@ def _amount(amounts: Amounts, unit: Unit) -> int:
 
 
 def _rates(places: list[tuple[Account, Counter]], now_ms: int) -> tuple[Rate, ...]:
+    """The tightest quota of requests and of tokens."""
     tightest: dict[str, Rate] = {}
     for account, counter in places:
-        if account.unit not in ("requests", "tokens"):
-            continue
-        remaining = max(0, account.limit - counter.spent - counter.held)
-        found = tightest.get(account.unit)
-        if found is None or remaining < found.remaining:
-            reset_ms = counter.ends_ms - now_ms
-            tightest[account.unit] = Rate(
-                unit=account.unit, limit=account.limit, remaining=remaining, reset_ms=reset_ms
-            )
+        unit = account.unit
+        if unit == "requests" or unit == "tokens":
+            remaining = account.limit - counter.spent - counter.held
+            found = tightest.get(unit)
+            if found is None or remaining < found.remaining:
+                tightest[unit] = Rate(
+                    unit=unit,
+                    limit=account.limit,
+                    remaining=remaining if remaining > 0 else 0,
+                    reset_ms=counter.ends_ms - now_ms,
+                )
     return tuple(tightest.values())

@@ -5,6 +5,7 @@ Channels' router ahead of it, serves thousands.
 """
 
 import os
+from typing import cast
 
 from channels.routing import ProtocolTypeRouter
 from django.core.asgi import get_asgi_application
@@ -52,5 +53,5 @@ class Lifespan:
 
 wiring = Wiring()
 application = ProtocolTypeRouter(
-    {"http": TwoLanes(fast=wiring.lane, slow=django_lane), "lifespan": Lifespan(wiring)}
+    {"http": TwoLanes(fast=wiring.lane, slow=cast(App, django_lane)), "lifespan": Lifespan(wiring)}
 )

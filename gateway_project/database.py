@@ -6,6 +6,9 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+_KEPT_SECONDS = 60
+"""The configuration is looked at four times a second: connecting would cost more than the look."""
+
 
 def database_settings(*, url: str, home: Path, synchronous: str) -> dict[str, Any]:
     """Django's settings for the given URL; without one, a SQLite file in the gateway's home."""
@@ -27,6 +30,7 @@ def _sqlite(name: str, synchronous: str) -> dict[str, Any]:
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": name,
+        "CONN_MAX_AGE": _KEPT_SECONDS,
         "OPTIONS": {
             "init_command": ";".join(f"PRAGMA {pragma}" for pragma in pragmas),
             "transaction_mode": "IMMEDIATE",
@@ -47,5 +51,7 @@ def _postgresql(parts: SplitResult) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(parts.hostname or ""),
         "PORT": str(port or ""),
+        "CONN_MAX_AGE": _KEPT_SECONDS,
+        "CONN_HEALTH_CHECKS": True,
         "OPTIONS": dict(parse_qsl(parts.query)),
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway_project.database import database_settings
 from gateway_project.environment import Environment
+from gateway_project.unfold import UNFOLD as UNFOLD
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")

@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from gateway.patterns import matches
-from gateway.pricing import Price, PriceCard, Sheet, fill_parents
+from gateway.pricing import Price, PriceCard, Sheet, make_sheet
 
 
 class PriceRow(Struct, frozen=True, kw_only=True):
@@ -70,13 +70,13 @@ def _sheets(rows: Sequence[PriceRow]) -> tuple[Sheet, ...]:
     """A sheet for each context tier of each service tier, highest context first."""
     conditions = sorted({(row.context_above, row.service_tier) for row in rows}, reverse=True)
     return tuple(
-        Sheet(context_above=context, service_tier=tier, prices=_prices(rows, context, tier))
+        make_sheet(_prices(rows, context, tier), context_above=context, service_tier=tier)
         for context, tier in conditions
     )
 
 
 def _prices(rows: Iterable[PriceRow], context: int, tier: str) -> dict[str, Price]:
-    """For each meter its most particular row under these conditions; one without a row has its parent's."""
+    """For each meter its most particular row under these conditions."""
     best: dict[str, PriceRow] = {}
     for row in rows:
         if row.context_above > context or row.service_tier not in ("", tier):
@@ -84,7 +84,7 @@ def _prices(rows: Iterable[PriceRow], context: int, tier: str) -> dict[str, Pric
         found = best.get(row.meter)
         if found is None or _particular(row) > _particular(found):
             best[row.meter] = row
-    return fill_parents({meter: Price(pico=row.pico, row=row.row) for meter, row in best.items()})
+    return {meter: Price(pico=row.pico, row=row.row) for meter, row in best.items()}
 
 
 def _particular(row: PriceRow) -> tuple[bool, int, bool, bool, int, int]:

@@ -107,10 +107,10 @@ def _check_network(address: str, networks: tuple[str, ...]) -> None:
 
 
 async def _load_known(origin: Origin) -> Known:
-    return await database_sync_to_async(known_load)(
-        credential=origin.credential, tenant_name=origin.tenant, project_name=origin.project
-    )
+    load: Callable[..., Awaitable[Known]] = database_sync_to_async(known_load)
+    return await load(credential=origin.credential, tenant_name=origin.tenant, project_name=origin.project)
 
 
 async def _load_end_user(principal: Principal, name: str) -> EndUser:
-    return await database_sync_to_async(end_user_load)(principal=principal, name=name)
+    load: Callable[..., Awaitable[EndUser]] = database_sync_to_async(end_user_load)
+    return await load(principal=principal, name=name)

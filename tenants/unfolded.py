@@ -1,24 +1,45 @@
-"""unfold's admin classes with the types that unfold lacks: Django's own stubs stand in for them in checks."""
+"""Django's and unfold's admin classes, subscripted with the row they are for as Django's stubs demand.
+
+unfold has no types: in checks, Django's own classes stand in for its. At run time, the subscript is dropped.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from django import forms
 from django.contrib.admin import options
 from unfold import admin as unfold_admin
 from unfold import decorators
+from unfold.forms import PaginationInlineFormSet
+from unfold.paginator import InfinitePaginator
 
-__all__ = ("BaseModelAdmin", "ModelAdmin", "StackedInline", "TabularInline", "action", "display")
+__all__ = (
+    "BaseModelAdmin",
+    "ModelAdmin",
+    "ModelForm",
+    "RowsForm",
+    "StackedInline",
+    "TabularInline",
+    "UncountedPaginator",
+    "action",
+    "display",
+)
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin, StackedInline, TabularInline
     from django.contrib.admin.options import BaseModelAdmin
+    from django.core.paginator import Paginator as UncountedPaginator
+    from django.forms import BaseInlineFormSet as RowsForm
+    from django.forms import ModelForm
 else:
 
     class _Subscripted:
         def __class_getitem__(cls, _: object) -> type:
             return cls
+
+    UncountedPaginator = InfinitePaginator
 
     class BaseModelAdmin(_Subscripted, options.BaseModelAdmin):
         """What pages and inlines share."""
@@ -31,6 +52,12 @@ else:
 
     class TabularInline(_Subscripted, unfold_admin.TabularInline):
         """Rows within another page, as a table."""
+
+    class ModelForm(_Subscripted, forms.ModelForm):
+        """A form of one row."""
+
+    class RowsForm(_Subscripted, PaginationInlineFormSet):
+        """The rows of an inline, together."""
 
 
 def display(

@@ -36,3 +36,11 @@ def django_db_modify_db_settings() -> None:
     config = connections[DEFAULT_DB_ALIAS].settings_dict
     if config["ENGINE"].endswith("sqlite3"):
         config["TEST"]["NAME"] = str(_HOME / "test.sqlite3")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever runs on each database needs the test database, also when it is the only test of the run."""
+    for item in items:
+        if "each_database" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.django_db)

@@ -33,6 +33,10 @@ _encode = msgspec.json.Encoder().encode
 _raw_members = msgspec.json.Decoder(dict[str, Raw])
 
 
+class _Counted(Struct):
+    usage: Raw = Raw()
+
+
 class _Message(Struct):
     role: str
 
@@ -59,6 +63,7 @@ class _Embeddings(Struct):
     dimensions: _Count | None = None
 
 
+_counted = msgspec.json.Decoder(_Counted)
 _chat = msgspec.json.Decoder(_Chat)
 _embeddings = msgspec.json.Decoder(_Embeddings)
 
@@ -73,8 +78,8 @@ def parse_chat(body: bytes) -> Ask:
         kind="chat",
         format=FORMAT,
         model=chat.model or "",
+        body=body,
         members=members,
-        size=len(body),
         stream=bool(chat.stream),
         wants_usage=bool(options is not None and options.include_usage) or not chat.stream,
         end_user=chat.user or "",
@@ -92,8 +97,8 @@ def parse_embeddings(body: bytes) -> Ask:
         kind="embedding",
         format=FORMAT,
         model=asked.model or "",
+        body=body,
         members=members,
-        size=len(body),
         end_user=asked.user or "",
     )
 
@@ -103,16 +108,16 @@ def render_reply(ask: Ask, outcome: Outcome) -> bytes:
     body = outcome.reply.body
     if ask.kind != "chat":
         return body
-    from_cache = b"true" if outcome.served.cache == "hit" else b"false"
-    members: dict[str, Raw | bytes] = {**_raw_members.decode(body)}
-    usage = members.get("usage")
-    counts = bytes(usage).strip() if usage is not None else b"null"
-    if counts.startswith(b"{"):
-        rest = counts[1:].lstrip()
-        members["usage"] = b'{"from_cache":%b%b%b' % (from_cache, b"" if rest == b"}" else b",", rest)
+    flag = b'"from_cache":true' if outcome.served.cache == "hit" else b'"from_cache":false'
+    usage = bytes(_counted.decode(body).usage).strip()
+    if usage.startswith(b"{"):
+        counts = usage[1:].lstrip()
+        told = b"{%b%b%b" % (flag, b"" if counts == b"}" else b",", counts)
+        if body.count(usage) == 1:
+            return body.replace(usage, told)
     else:
-        members["usage"] = b'{"from_cache":%b}' % from_cache
-    return join_members(members)
+        told = b"{%b}" % flag
+    return join_members({**_raw_members.decode(body), "usage": told})
 
 
 def render_error(error: GatewayError, request_id: str) -> bytes:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from gateway.accounts import Account, Amounts, Hold, Refusal
 from gateway.bounds import Bound, bound_of
 from gateway.call import Call
-from gateway.catalog import Deployment, Model, Snapshot, unknown_model
+from gateway.catalog import Model, Snapshot, unknown_model
 from gateway.entry import Entry, Line
 from gateway.errors import (
     BudgetExceeded,
@@ -38,7 +38,8 @@ def open_tab(
     model = choose_model(call, principal, snapshot)
     accounts = accounts_of(principal, end_user, model)
     now_ms = round(now * 1000)
-    bound = bound_of(call.ask, model, reachable(model, principal, snapshot), principal.terms, now_ms)
+    deployments = snapshot.reachable(model, principal.tenant_id)
+    bound = bound_of(call.ask, model, deployments, principal.terms, now_ms)
     nano = _affordable(bound, accounts)
     amounts = Amounts(requests=1, tokens=(bound.input or 0) + (bound.output or 0), concurrency=1, nano=nano)
     skeleton = _skeleton(call, principal, end_user, model, nano, now_ms)
@@ -65,13 +66,6 @@ def may_use(principal: Principal, *names: str) -> bool:
     """Whether a key is allowed a model, by any of the names it goes by."""
     allowed = principal.models
     return not allowed or any(matches(pattern, name) for pattern in allowed for name in names)
-
-
-def reachable(model: Model, principal: Principal, snapshot: Snapshot) -> tuple[Deployment, ...]:
-    """Every deployment that may come to answer, fallbacks included: the dearest of them sets the bound."""
-    models = [model, *(snapshot.resolve(name) for names in model.fallbacks.values() for name in names)]
-    owners = (None, principal.tenant_id)
-    return tuple(one for each in models for one in each.deployments if one.provider.tenant_id in owners)
 
 
 def accounts_of(principal: Principal, end_user: EndUser | None, model: Model) -> tuple[Account, ...]:
@@ -111,8 +105,8 @@ def _affordable(bound: Bound, accounts: tuple[Account, ...]) -> int:
 
 
 def _serves(model: Model, principal: Principal) -> bool:
-    owners = {deployment.provider.tenant_id for deployment in model.deployments}
-    return None in owners or principal.tenant_id in owners
+    owners = (None, principal.tenant_id)
+    return any([deployment.provider.tenant_id in owners for deployment in model.deployments])
 
 
 def _skeleton(

@@ -1,6 +1,5 @@
 """Step 5: the order in which deployments are tried."""
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from random import Random
 
@@ -49,16 +48,16 @@ class Candidates:
         self._snapshot = snapshot
         self._random = random
         self._usable = usable
-        self._waiting = deque(order_deployments(model, random, usable))
+        self._waiting = order_deployments(model, random, usable)
         self._fallen_back: set[str] = set()
         self._cause = "error"
-        self.tried: deque[Deployment] = deque()
+        self.tried: list[Deployment] = []
 
     def next(self) -> Deployment | None:
         """The next that has not been tried yet."""
         if not self._waiting:
             self._waiting.extend(self._fallbacks())
-        return self._waiting.popleft() if self._waiting else None
+        return self._waiting.pop(0) if self._waiting else None
 
     def go_on(self, deployment: Deployment, error: ProviderError) -> bool:
         """Take note of a failure; whether another candidate may do better.

@@ -5,9 +5,11 @@ from msgspec.structs import replace
 from gateway.accounts import Settlement
 from gateway.call import Status, Usage
 from gateway.entry import Entry, Line
-from gateway.pricing import card_at, price_usage
+from gateway.pricing import Priced, card_at, price_usage
 from gateway.tab import Tab
 from gateway.tokens import TokenCounter, prompt_texts
+
+_NOTHING = Usage()
 
 
 async def settlement_of(tab: Tab, *, now: float, monotonic: float, counter: TokenCounter) -> Settlement:
@@ -16,20 +18,22 @@ async def settlement_of(tab: Tab, *, now: float, monotonic: float, counter: Toke
     estimated = usage is None and (tab.served is not None or tab.committed)
     if estimated:
         usage = await _estimate(tab, counter)
-    unknown = sum(attempt.unknown_nano for attempt in tab.attempts)
-    status: Status = "settled"
-    if usage is None:
-        status = "unsettled" if unknown else "failed"
-    entry = _priced(_told(tab, status, estimated, monotonic), tab, usage, now)
+    unknown = sum([attempt.unknown_nano for attempt in tab.attempts])
+    entry = _entry(tab, usage, estimated, bool(unknown), now, monotonic)
     if not unknown:
         return Settlement(hold=tab.hold, entry=entry, tokens=usage.tokens if usage else 0)
     return Settlement(hold=tab.hold, entry=_with_unknown(entry, unknown), tokens=tab.hold.amounts.tokens)
 
 
-def _told(tab: Tab, status: Status, estimated: bool, monotonic: float) -> Entry:
-    """The skeleton with what happened, still without money."""
+def _entry(
+    tab: Tab, usage: Usage | None, estimated: bool, unknown: bool, now: float, monotonic: float
+) -> Entry:
+    """The skeleton with what happened and what it came to."""
     deployment = tab.served or tab.reached
+    card = card_at(deployment.cards, round(now * 1000)) if deployment and usage else None
+    priced = price_usage(usage, card, tab.principal.terms) if usage else Priced()
     seconds = monotonic - tab.call.started
+    status: Status = "settled" if usage is not None else "unsettled" if unknown else "failed"
     return replace(
         tab.skeleton,
         status=status,
@@ -37,30 +41,16 @@ def _told(tab: Tab, status: Status, estimated: bool, monotonic: float) -> Entry:
         provider=deployment.provider.name if deployment else "",
         deployment_id=deployment.id if deployment else None,
         deployment=deployment.name if deployment else "",
-        cost_nano=0,
-        charge_nano=0,
-        lines=(),
+        meters=usage or _NOTHING,
+        cost_nano=priced.cost_nano,
+        charge_nano=priced.charge_nano,
+        lines=priced.lines,
+        price_version=card.version if card is not None else "",
         estimated=estimated,
         attempts=tuple(tab.attempts),
         latency_ms=round(seconds * 1000),
         ttft_ms=None if tab.ttft is None else round(tab.ttft * 1000),
         overhead_us=max(0, round((seconds - tab.upstream_seconds) * 1_000_000)),
-    )
-
-
-def _priced(entry: Entry, tab: Tab, usage: Usage | None, now: float) -> Entry:
-    deployment = tab.served or tab.reached
-    if usage is None or deployment is None:
-        return entry
-    card = card_at(deployment.cards, round(now * 1000))
-    priced = price_usage(usage, card, tab.principal.terms)
-    return replace(
-        entry,
-        meters=usage,
-        cost_nano=priced.cost_nano,
-        charge_nano=priced.charge_nano,
-        lines=priced.lines,
-        price_version=card.version if card is not None else "",
     )
 
 

@@ -22,6 +22,7 @@ from gateway.retry import Effort, backoff
 from gateway.steps.check import check_reply
 from gateway.steps.route import Candidates, Usable
 from gateway.tab import Tab
+from gateway.ticker import Ticker
 from gateway.wires import WIRES, StreamReader, Wire
 
 TransportFor = Callable[[Deployment], Transport]
@@ -39,11 +40,12 @@ class Upstream:
         self.random = random
         self.effort = effort
         self.breakers: dict[str, Breaker] = {}
+        self.ticker = Ticker()
 
     async def answer(self, tab: Tab, usable: Usable, snapshot: Snapshot, relay: Relay | None) -> Reply:
         """The first good answer of the candidates."""
         candidates = Candidates(tab.model, snapshot, self.random, usable)
-        failure: GatewayError = NoProvider()
+        failure: GatewayError | None = None
         while deployment := candidates.next() or await self._again(tab, candidates, failure):
             if not self._breaker(deployment).admits(self.clock.monotonic()):
                 continue
@@ -54,12 +56,19 @@ class Upstream:
                 if tab.committed or not candidates.go_on(deployment, error):
                     raise
                 failure = error
-        raise failure
+        raise failure or NoProvider()
 
-    async def _again(self, tab: Tab, candidates: Candidates, failure: GatewayError) -> Deployment | None:
+    async def _again(
+        self, tab: Tab, candidates: Candidates, failure: GatewayError | None
+    ) -> Deployment | None:
         """Back to a deployment that failed before, after a pause, if attempts and time allow."""
-        deployment = candidates.tried.popleft() if candidates.tried else None
-        if deployment is None or not failure.retryable or len(tab.attempts) >= self.effort.attempts:
+        deployment = candidates.tried.pop(0) if candidates.tried else None
+        if (
+            deployment is None
+            or failure is None
+            or not failure.retryable
+            or len(tab.attempts) >= self.effort.attempts
+        ):
             return None
         pause = backoff(self.effort, len(tab.attempts) - 1, self.random.random(), failure)
         limit = tab.call.origin.timeout or deployment.provider.timeouts.total
@@ -112,7 +121,7 @@ class Upstream:
         wire = WIRES[deployment.provider.wire]
         request = wire.build_request(ask, deployment)
         deadline = tab.call.started + (tab.call.origin.timeout or timeouts.total)
-        async with Patience(deadline) as patience:
+        async with Patience(deadline, self.ticker) as patience:
             patience.expect(timeouts.connect + timeouts.first_byte)
             async with self.transport_for(deployment).open(request) as answer:
                 if answer.status >= 300:

@@ -71,20 +71,28 @@ _usage = msgspec.json.Decoder(_Usage)
 def build_request(ask: Ask, deployment: Deployment) -> Request:
     """The provider's request for an ask that came in this format."""
     provider = deployment.provider
-    members: dict[str, Raw | bytes] = {**ask.members, "model": _encode(deployment.upstream)}
-    if ask.stream and provider.includes_usage and not ask.wants_usage:
-        given = ask.members.get("stream_options")
-        options = _options.decode(given) if given is not None and bytes(given) != b"null" else {}
-        members["stream_options"] = join_members({**options, "include_usage": b"true"})
     headers = {"content-type": _JSON, "accept-encoding": "identity", **provider.headers}
     if provider.secret is not None:
         headers["authorization"] = f"Bearer {provider.secret.reveal()}"
     return Request(
         url=provider.base_url + PATHS[ask.kind],
         headers=headers,
-        body=join_members(members),
+        body=_edited_body(ask, deployment),
         connect_timeout=provider.timeouts.connect,
     )
+
+
+def _edited_body(ask: Ask, deployment: Deployment) -> bytes:
+    """The body as it came, but for the members that are ours to edit."""
+    asks_usage = ask.stream and deployment.provider.includes_usage and not ask.wants_usage
+    if deployment.upstream == ask.model and not asks_usage:
+        return ask.body
+    members: dict[str, Raw | bytes] = {**ask.members, "model": _encode(deployment.upstream)}
+    if asks_usage:
+        given = ask.members.get("stream_options")
+        options = _options.decode(given) if given is not None and bytes(given) != b"null" else {}
+        members["stream_options"] = join_members({**options, "include_usage": b"true"})
+    return join_members(members)
 
 
 def read_reply(ask: Ask, headers: Mapping[str, str], body: bytes) -> Reply:

@@ -1,123 +1,196 @@
-"""The SQLite side of the embedded books: what the tally says is so, made durable."""
+"""The SQLite side of the embedded books: what the tally says is so, made durable.
+
+A call takes one row: its hold when it is admitted, its entry beside it when it is settled. That is
+all the calls themselves wait for. A drain moves the entries of many calls to the ledger, with its
+indexes, and writes the counters: both in one transaction, so that counters and entries agree.
+"""
 
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
+from heapq import heappop, heappush
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
+from msgspec import Struct
 
 from gateway.entry import Entry
-from gateway.tally import Counter, Held
+from gateway.tally import Counter, Held, Share
 from usage.books.rows import COLUMNS, TABLE, sqlite_row
 
 _INSERT_ENTRY = (
     f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
     " ON CONFLICT (id) DO NOTHING"
 )
+_IS_IN_LEDGER = f"SELECT 1 FROM {TABLE} WHERE id = ?"  # noqa: S608
+_ALL_HOLDS = "SELECT slot, lease_until_ms, record, tokens, state FROM usage_hold"
 _PUT_HOLD = (
-    "INSERT INTO usage_hold (id, lease_until_ms, record, swept) VALUES (?, ?, ?, ?)"
-    " ON CONFLICT (id) DO UPDATE SET"
-    " lease_until_ms = excluded.lease_until_ms, record = excluded.record, swept = excluded.swept"
+    "INSERT INTO usage_hold (slot, call_id, lease_until_ms, record, tokens, state) VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (slot) DO UPDATE SET call_id = excluded.call_id, lease_until_ms = excluded.lease_until_ms,"
+    " record = excluded.record, tokens = excluded.tokens, state = excluded.state"
 )
-_DELETE_HOLD = "DELETE FROM usage_hold WHERE id = ?"
+_ALL_COUNTERS = "SELECT account, window_start, ends, unit, spent FROM usage_counter"
 _PUT_COUNTER = (
-    "INSERT INTO usage_counter (account, window_start, ends, spent) VALUES (?, ?, ?, ?)"
+    "INSERT INTO usage_counter (account, window_start, ends, unit, spent) VALUES (?, ?, ?, ?, ?)"
     " ON CONFLICT (account, window_start) DO UPDATE SET spent = excluded.spent"
 )
 _DELETE_COUNTER = "DELETE FROM usage_counter WHERE account = ? AND window_start = ?"
-_BUSY_SECONDS = 5.0
+_BUSY_MS = 5_000
 
-_encode = msgspec.json.Encoder().encode
-_decode_held = msgspec.json.Decoder(Held).decode
+OPEN, SWEPT, CLOSED = 0, 1, 2
+
+_encode = msgspec.msgpack.Encoder(uuid_format="bytes").encode
+_decode_held = msgspec.msgpack.Decoder(Held).decode
 
 
-class Changes:
-    """What one transaction writes."""
+class Busy(sqlite3.OperationalError):
+    """Another writer has the file, and nobody is to wait for it here."""
 
-    def __init__(self) -> None:
-        self.holds: dict[UUID, Held] = {}
-        self.swept: list[Held] = []
-        self.closed: list[UUID] = []
-        self.entries: list[Entry] = []
-        self.forgotten: list[Counter] = []
 
-    def close(self, identifier: UUID) -> None:
-        """A hold is open no more; one that opened in this same transaction never reaches the file."""
-        if self.holds.pop(identifier, None) is None:
-            self.closed.append(identifier)
+class Closed(NamedTuple):
+    """A call that was settled and is not in the ledger yet."""
 
-    def __bool__(self) -> bool:
-        return bool(self.holds or self.swept or self.closed or self.entries or self.forgotten)
+    held: Held
+    """Its skeleton is the entry now."""
+    tokens: int
+
+
+class Kept(Struct):
+    """What the file knew when it was opened."""
+
+    counters: list[Counter]
+    open: list[Held]
+    swept: list[Held]
+    closed: list[Closed]
 
 
 class Mirror:
     """One connection, used by one thread at a time."""
 
     def __init__(self, path: Path, synchronous: str) -> None:
-        self._connection = sqlite3.connect(
-            path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False
-        )
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA recursive_triggers=ON")
-        self._connection.execute(f"PRAGMA synchronous={synchronous}")
+        self._path = path
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._patient: bool | None = None
+        self._slots: dict[UUID, int] = {}
+        self._free: list[int] = []
+        execute = self._connection.execute
+        execute("PRAGMA journal_mode=WAL")
+        execute("PRAGMA recursive_triggers=ON")
+        execute(f"PRAGMA synchronous={synchronous}")
+        execute("PRAGMA wal_autocheckpoint=0")
 
-    def load(self) -> tuple[list[Counter], list[Held], list[Held]]:
-        """Counters, open holds and swept ones, as the last commit left them."""
-        counters = [
-            Counter(*row)
-            for row in self._connection.execute(
-                "SELECT account, window_start, ends, spent FROM usage_counter"
-            )
-        ]
-        holds: list[Held] = []
-        swept: list[Held] = []
-        for lease_until_ms, record, is_swept in self._connection.execute(
-            "SELECT lease_until_ms, record, swept FROM usage_hold"
-        ):
-            held = _decode_held(record)
-            held.lease_until_ms = lease_until_ms
-            (swept if is_swept else holds).append(held)
-        return counters, holds, swept
+    def be_patient(self, patient: bool) -> None:
+        """Whether to wait for other writers, which is only for threads to do."""
+        if patient is not self._patient:
+            self._patient = patient
+            self._connection.execute(f"PRAGMA busy_timeout={_BUSY_MS if patient else 0}")
+
+    def load(self) -> Kept:
+        """Everything, as the last commit left it."""
+        kept = Kept(counters=[], open=[], swept=[], closed=[])
+        for account, start_ms, ends_ms, unit, spent in self._connection.execute(_ALL_COUNTERS):
+            kept.counters.append(Counter(Share(account, start_ms, ends_ms, unit), spent))
+        self._slots.clear()
+        for slot, lease_until_ms, record, tokens, state in self._connection.execute(_ALL_HOLDS):
+            held = read_held(record, lease_until_ms)
+            if state == CLOSED and self._in_ledger(held.id):
+                continue
+            self._slots[held.id] = slot
+            if state == CLOSED:
+                kept.closed.append(Closed(held, tokens))
+            else:
+                (kept.swept if state == SWEPT else kept.open).append(held)
+        taken = set(self._slots.values())
+        self._free = [slot for slot in range(1, max(taken, default=0)) if slot not in taken]
+        return kept
 
     def begin(self) -> None:
         """Open the transaction, if it is not open yet."""
-        if not self._connection.in_transaction:
+        if self._connection.in_transaction:
+            return
+        try:
             self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY and not self._patient:
+                raise Busy from error
+            raise
+
+    def put(self, holds: Iterable[Held], state: int) -> None:
+        """Write holds, new ones and changed ones."""
+        self.begin()
+        rows = [(self._slot(one.id), one.id.hex, one.lease_until_ms, _encode(one), 0, state) for one in holds]
+        self._connection.executemany(_PUT_HOLD, rows)
+
+    def put_closed(self, closed: Iterable[Closed]) -> None:
+        """Write what calls came to over what they held."""
+        self.begin()
+        rows = [
+            (self._slot(held.id), held.id.hex, held.lease_until_ms, _encode(held), tokens, CLOSED)
+            for held, tokens in closed
+        ]
+        self._connection.executemany(_PUT_HOLD, rows)
 
     def append(self, entry: Entry) -> bool:
-        """Add an entry; whether it is new."""
+        """Add an entry to the ledger; whether it is new."""
         self.begin()
         return bool(self._connection.execute(_INSERT_ENTRY, sqlite_row(entry)).rowcount)
 
-    def write(self, changes: Changes, dirty: Iterable[Counter]) -> None:
-        """Carry changes and counters into the file, and commit."""
+    def drain(self, entries: Iterable[Entry], dirty: Iterable[Counter], old: Iterable[Counter]) -> None:
+        """Move entries to the ledger, and let the counters say the same.
+
+        The places of their calls are not touched: what is in the ledger has none any more.
+        """
         self.begin()
         many = self._connection.executemany
-        if changes.holds or changes.swept:
-            many(_PUT_HOLD, [_hold_row(held, swept=False) for held in changes.holds.values()])
-            many(_PUT_HOLD, [_hold_row(held, swept=True) for held in changes.swept])
-        if changes.closed:
-            many(_DELETE_HOLD, [(identifier.hex,) for identifier in changes.closed])
-        if changes.entries:
-            many(_INSERT_ENTRY, [sqlite_row(entry) for entry in changes.entries])
-        many(_PUT_COUNTER, [(one.account, one.start_ms, one.ends_ms, one.spent) for one in dirty])
-        many(_DELETE_COUNTER, [(one.account, one.start_ms) for one in changes.forgotten])
-        self._connection.execute("COMMIT")
+        many(_INSERT_ENTRY, [sqlite_row(entry) for entry in entries])
+        many(_PUT_COUNTER, [(*_key(one), one.share.ends_ms, one.share.unit, one.spent) for one in dirty])
+        many(_DELETE_COUNTER, [_key(one) for one in old])
 
-    def is_open(self) -> bool:
-        """Whether a transaction has been begun."""
-        return self._connection.in_transaction
+    def free(self, identifiers: Iterable[UUID]) -> None:
+        """Let places be written over, once the commit says that nobody needs them."""
+        for identifier in identifiers:
+            slot = self._slots.pop(identifier, None)
+            if slot is not None:
+                heappush(self._free, slot)
+
+    def commit(self) -> None:
+        """Make it so, if anything was begun."""
+        if self._connection.in_transaction:
+            self._connection.execute("COMMIT")
 
     def roll_back(self) -> None:
         """Undo what was not committed."""
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
+    def checkpoint(self) -> None:
+        """Move the log into the file, on a connection of its own: this one may commit meanwhile."""
+        with closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
 
+    def _slot(self, identifier: UUID) -> int:
+        slot = self._slots.get(identifier)
+        if slot is None:
+            slot = heappop(self._free) if self._free else len(self._slots) + 1
+            self._slots[identifier] = slot
+        return slot
 
-def _hold_row(held: Held, *, swept: bool) -> tuple[str, int, str, bool]:
-    return held.id.hex, held.lease_until_ms, _encode(held).decode(), swept
+    def _in_ledger(self, identifier: UUID) -> bool:
+        return self._connection.execute(_IS_IN_LEDGER, (identifier.hex,)).fetchone() is not None
+
+
+def read_held(record: bytes, lease_until_ms: int) -> Held:
+    """A row's hold."""
+    held = _decode_held(record)
+    held.lease_until_ms = lease_until_ms
+    return held
+
+
+def _key(counter: Counter) -> tuple[str, int]:
+    return counter.share.account, counter.share.start_ms

@@ -1,32 +1,41 @@
-"""The embedded books: SQLite, one writer thread, one commit for all who wait.
+"""The embedded books: SQLite, one commit for all orders of a loop tick.
 
-The arithmetic is the engine's `Tally`, kept in memory and mirrored to the file in the same
-transaction that appends to the ledger. What `post` returned is in the file: it survives the death
-of the process (`synchronous=NORMAL`) or also that of the machine (`FULL`).
+The arithmetic is the engine's `Tally`, kept in memory and mirrored to the file. What `post` returned
+is in the file: it survives the death of the process (`synchronous=NORMAL`) or also that of the
+machine (`FULL`). The ledger itself is written some milliseconds later, many entries at once.
+
+A NORMAL commit is a write to the page cache and is done on the loop: a writer thread cost more in
+handing orders over than SQLite in carrying them out (docs/decisions/0005). What may block goes to a
+thread: commits under FULL, waiting for another writer, and checkpoints.
 """
 
 import asyncio
 import fcntl
 import logging
 import sqlite3
-import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from queue import SimpleQueue
 from typing import IO
+from uuid import UUID
 
 import msgspec
 
 from gateway.accounts import Amounts, Hold, Order, Renewal, Settlement, Verdict
+from gateway.entry import Entry
 from gateway.errors import BooksAway
 from gateway.ports import Clock
-from gateway.tally import Tally
-from usage.books.mirror import Changes, Mirror
+from gateway.tally import Counter, Held, Tally
+from usage.books.mirror import OPEN, SWEPT, Busy, Closed, Mirror
+
+DRAIN_AFTER = 0.05
+"""Seconds after which an entry is in the ledger for everyone to read."""
+DRAIN_AT = 64
+"""So many entries are moved at once, at the latest: a millisecond's work."""
+
+_FAILURES = (sqlite3.Error, msgspec.MsgspecError)
 
 logger = logging.getLogger(__name__)
-
-_Job = tuple[Sequence[Order] | None, "asyncio.Future[Sequence[Verdict]]"]
-_FAILURES = (sqlite3.Error, msgspec.MsgspecError)
 
 
 class BooksTaken(RuntimeError):
@@ -43,96 +52,125 @@ class SqliteBooks:
         self.tally = Tally(lease_ms=lease_ms)
         self._clock = clock
         self._synchronous = synchronous
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._lock: IO[str] | None = None
+        self._turn = asyncio.Lock()
+        self._mirror: Mirror | None = None
+        self._lock_file: IO[str] | None = None
         self._stale = False
+        self._backlog: list[Closed] = []
+        self._freed: list[UUID] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._draining: asyncio.Task[None] | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether orders are taken."""
-        return self._thread is not None and self._thread.is_alive()
+        return self._mirror is not None
 
     async def open(self) -> None:
         """Take the books over. Holds found open belonged to a process that is gone: they are swept now."""
-        self._lock = _lock_beside(self.path)
-        loop = asyncio.get_running_loop()
+        self._lock_file = _lock_beside(self.path)
         mirror = await asyncio.to_thread(Mirror, self.path, self._synchronous)
         await asyncio.to_thread(self._take_over, mirror)
-        self._thread = threading.Thread(target=self._work, args=(mirror, loop), name="books", daemon=True)
-        self._thread.start()
+        self._mirror = mirror
 
     async def post(self, orders: Sequence[Order]) -> Sequence[Verdict]:
         """Carry out orders; they are committed when this returns."""
         return await self._ask(orders)
 
     async def sweep(self) -> int:
-        """Turn holds whose lease has ended into unsettled entries."""
-        return len(await self._ask(None))
+        """Turn holds whose lease has ended into unsettled entries, and move the log into the file."""
+        swept = len(await self._ask(None))
+        if self._mirror is not None:
+            await asyncio.to_thread(self._mirror.checkpoint)
+        return swept
+
+    async def drain(self) -> None:
+        """Move every entry that waits to the ledger."""
+        if self._backlog:
+            await self._ask((), drain=True)
 
     async def close(self) -> None:
-        """Finish what is queued and let go of the file."""
-        if self._thread is not None:
-            self._jobs.put(None)
-            await asyncio.to_thread(self._thread.join)
-            self._thread = None
-        if self._lock is not None:
-            self._lock.close()
+        """Let go of the file, after whatever is under way."""
+        if self._mirror is not None:
+            with suppress(BooksAway):
+                await self.drain()
+        async with self._turn:
+            if self._mirror is not None:
+                self._mirror.close()
+                self._mirror = None
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._lock_file is not None:
+            self._lock_file.close()
 
-    async def _ask(self, orders: Sequence[Order] | None) -> Sequence[Verdict]:
-        if not self.is_open:
-            raise BooksAway
-        future: asyncio.Future[Sequence[Verdict]] = asyncio.get_running_loop().create_future()
-        self._jobs.put((orders, future))
-        return await future
-
-    def _take_over(self, mirror: Mirror) -> None:
-        self.tally.restore(*mirror.load())
-        for held in self.tally.holds.values():
-            held.lease_until_ms = 0
-        self._transact(mirror, [None])
-
-    def _work(self, mirror: Mirror, loop: asyncio.AbstractEventLoop) -> None:
-        while (job := self._jobs.get()) is not None:
-            jobs = [job]
-            while not self._jobs.empty():
-                if (more := self._jobs.get()) is None:
-                    self._jobs.put(None)
-                    break
-                jobs.append(more)
-            results: list[Sequence[Verdict]] = []
-            failure: Exception | None = None
+    async def _ask(self, orders: Sequence[Order] | None, *, drain: bool = False) -> Sequence[Verdict]:
+        async with self._turn:
+            mirror = self._mirror
+            if mirror is None:
+                raise BooksAway
             try:
-                results = self._transact(mirror, [orders for orders, _ in jobs])
+                verdicts = await self._carry_out_all(mirror, orders, drain)
             except _FAILURES as error:
                 logger.exception("the books could not be written")
-                failure = error
                 self._stale = True
-            loop.call_soon_threadsafe(_deliver, jobs, results, failure)
-        mirror.close()
+                raise BooksAway from error
+        if self._backlog and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(DRAIN_AFTER, self._drain_soon)
+        return verdicts
 
-    def _transact(self, mirror: Mirror, batches: list[Sequence[Order] | None]) -> list[Sequence[Verdict]]:
+    async def _carry_out_all(
+        self, mirror: Mirror, orders: Sequence[Order] | None, drain: bool
+    ) -> Sequence[Verdict]:
+        if self._synchronous == "NORMAL":
+            try:
+                return self._transact(mirror, orders, drain=drain)
+            except Busy:
+                self._stale = True
+        return await asyncio.to_thread(self._transact, mirror, orders, drain=drain, patient=True)
+
+    def _drain_soon(self) -> None:
+        self._timer = None
+        self._draining = asyncio.get_running_loop().create_task(self._drain_quietly())
+
+    async def _drain_quietly(self) -> None:
+        with suppress(BooksAway):  # logged already; the entries stay where they are until the next drain
+            await self.drain()
+
+    def _take_over(self, mirror: Mirror) -> None:
+        self._restore(mirror)
+        for held in self.tally.holds.values():
+            held.lease_until_ms = 0
+        self._transact(mirror, None, patient=True)
+
+    def _transact(
+        self, mirror: Mirror, orders: Sequence[Order] | None, *, drain: bool = False, patient: bool = False
+    ) -> Sequence[Verdict]:
+        mirror.be_patient(patient)
         if self._stale:
-            self._reload(mirror)
+            self._restore(mirror)
         now_ms = round(self._clock.now() * 1000)
-        changes = Changes()
-        results: list[Sequence[Verdict]] = [
-            self._sweep(changes, now_ms)
-            if orders is None
-            else [self._carry_out(order, changes, mirror, now_ms) for order in orders]
-            for orders in batches
-        ]
-        dirty = self.tally.dirty
-        if changes or dirty or mirror.is_open():
-            mirror.write(changes, dirty)
-            dirty.clear()
-        return results
+        if orders is None:
+            verdicts = self._sweep(mirror, now_ms)
+        else:
+            changes = Changes()
+            verdicts = [self._carry_out(order, changes, mirror, now_ms) for order in orders]
+            if changes.holds:
+                mirror.put(changes.holds.values(), OPEN)
+            if changes.closed:
+                mirror.put_closed(changes.closed)
+                self._backlog += changes.closed
+            if drain or changes.unusual or len(self._backlog) >= DRAIN_AT:
+                self._drain(mirror, changes.corrections)
+        mirror.commit()
+        mirror.free(self._freed)
+        self._freed.clear()
+        return verdicts
 
-    def _carry_out(self, order: Order, changes: Changes, mirror: Mirror, now_ms: int) -> Verdict:
+    def _carry_out(self, order: Order, changes: "Changes", mirror: Mirror, now_ms: int) -> Verdict:
         if isinstance(order, Settlement):
             self._settle(order, changes, mirror, now_ms)
-            return Verdict()
-        verdict = self.tally.admit(order, now_ms) if isinstance(order, Hold) else Verdict()
+            return _DONE
+        verdict = self.tally.admit(order, now_ms) if isinstance(order, Hold) else _DONE
         if isinstance(order, Renewal):
             self.tally.renew(order.id, now_ms)
         held = self.tally.holds.get(order.id)
@@ -140,45 +178,74 @@ class SqliteBooks:
             changes.holds[held.id] = held
         return verdict
 
-    def _settle(self, order: Settlement, changes: Changes, mirror: Mirror, now_ms: int) -> None:
+    def _settle(self, order: Settlement, changes: "Changes", mirror: Mirror, now_ms: int) -> None:
+        identifier = order.entry.id
+        held = self.tally.holds.get(identifier) or self.tally.swept.get(identifier)
         settled = self.tally.settle(order, now_ms)
-        if settled.known:
-            changes.entries.append(settled.entry)
-            changes.close(order.entry.id)
-        elif mirror.append(settled.entry):
+        if held is not None and settled.entry is order.entry:
+            held.skeleton = order.entry
+            changes.closed.append(Closed(held, order.tokens))
+            changes.holds.pop(identifier, None)
+        elif held is not None:
+            mirror.put_closed([Closed(held, order.tokens)])
+            changes.corrections.append(settled.entry)
+            self._freed.append(identifier)
+            changes.unusual = True
+        elif not self._waits(identifier) and mirror.append(settled.entry):
             spent = Amounts(requests=1, tokens=order.tokens, nano=settled.entry.charge_nano)
             self.tally.spend(order.hold, spent, now_ms)
+            changes.unusual = True
 
-    def _sweep(self, changes: Changes, now_ms: int) -> list[Verdict]:
+    def _waits(self, identifier: UUID) -> bool:
+        return any(one.held.id == identifier for one in self._backlog)
+
+    def _sweep(self, mirror: Mirror, now_ms: int) -> list[Verdict]:
         over = self.tally.expire(now_ms)
         for held in over:
             held.lease_until_ms = now_ms
-            changes.swept.append(held)
-            changes.entries.append(held.skeleton)
-        counters, holds = self.tally.forget(now_ms)
-        changes.forgotten.extend(counters)
-        changes.closed.extend(holds)
-        return [Verdict()] * len(over)
+        if over:
+            mirror.put(over, SWEPT)
+        counters, forgotten = self.tally.forget(now_ms)
+        self._freed += forgotten
+        if over or counters or self._backlog:
+            self._drain(mirror, [held.skeleton for held in over], counters)
+        return [_DONE] * len(over)
 
-    def _reload(self, mirror: Mirror) -> None:
-        """After a failed transaction: back to what the file says."""
+    def _drain(self, mirror: Mirror, entries: Sequence[Entry], old: Sequence[Counter] = ()) -> None:
+        waiting = [one.held.skeleton for one in self._backlog]
+        mirror.drain([*waiting, *entries], self.tally.dirty, old)
+        self._freed += [entry.id for entry in waiting]
+        self._backlog.clear()
+        self.tally.dirty.clear()
+
+    def _restore(self, mirror: Mirror) -> None:
+        """Back to what the file says: when it is opened, and after a transaction that failed."""
         mirror.roll_back()
-        fresh = Tally(lease_ms=self.tally.lease_ms)
-        fresh.restore(*mirror.load())
-        self.tally = fresh
+        kept = mirror.load()
+        tally = Tally(lease_ms=self.tally.lease_ms)
+        tally.restore(kept.counters, [*kept.open, *(one.held for one in kept.closed)], kept.swept)
+        for held, tokens in kept.closed:
+            tally.close(held.id, tokens=tokens, nano=held.skeleton.charge_nano)
+        self.tally = tally
+        self._backlog = kept.closed
+        self._freed.clear()
         self._stale = False
 
 
-def _deliver(jobs: list[_Job], results: list[Sequence[Verdict]], failure: Exception | None) -> None:
-    for index, (_, future) in enumerate(jobs):
-        if future.cancelled():
-            continue
-        if failure is None:
-            future.set_result(results[index])
-        else:
-            away = BooksAway()
-            away.__cause__ = failure
-            future.set_exception(away)
+class Changes:
+    """What the orders of one transaction come to."""
+
+    __slots__ = ("closed", "corrections", "holds", "unusual")
+
+    def __init__(self) -> None:
+        self.holds: dict[UUID, Held] = {}
+        self.closed: list[Closed] = []
+        self.corrections: list[Entry] = []
+        self.unusual = False
+        """Something went to the ledger past the backlog: the counters go with it."""
+
+
+_DONE = Verdict()
 
 
 def _lock_beside(path: Path) -> IO[str]:

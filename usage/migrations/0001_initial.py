@@ -23,18 +23,25 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Hold",
             fields=[
+                ("slot", models.BigIntegerField(editable=False, primary_key=True, serialize=False)),
+                ("call_id", models.UUIDField(editable=False)),
+                ("lease_until_ms", models.BigIntegerField()),
+                ("record", models.BinaryField()),
+                ("tokens", models.BigIntegerField(default=0)),
                 (
-                    "id",
-                    models.UUIDField(
-                        default=gateway.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    "state",
+                    models.PositiveSmallIntegerField(
+                        choices=[
+                            (0, "in flight"),
+                            (1, "lease ended, booked at its bound"),
+                            (2, "settled"),
+                        ],
+                        default=0,
                     ),
                 ),
-                ("lease_until_ms", models.BigIntegerField(db_index=True)),
-                ("record", models.TextField()),
-                ("swept", models.BooleanField(default=False)),
             ],
             options={
-                "ordering": ("id",),
+                "ordering": ("call_id",),
             },
         ),
         migrations.CreateModel(
@@ -88,9 +95,10 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("account", models.CharField(max_length=200)),
+                ("account", models.CharField(max_length=400)),
                 ("window_start", models.BigIntegerField()),
                 ("ends", models.BigIntegerField()),
+                ("unit", models.CharField(max_length=16)),
                 ("spent", models.BigIntegerField(default=0)),
             ],
             options={

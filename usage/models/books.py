@@ -2,31 +2,39 @@
 
 from django.db import models
 
-from gateway.ids import uuid7
-
 
 class Hold(models.Model):
-    """An open hold: what a call in flight may still spend."""
+    """A call in flight: what it may still spend, and then for an instant what it came to."""
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    lease_until_ms = models.BigIntegerField(db_index=True)
-    record = models.TextField()
-    swept = models.BooleanField(default=False)
-    """Booked at its bound when its lease ended; kept so that a late settle corrects that entry."""
+    class State(models.IntegerChoices):
+        """How far the call is."""
+
+        OPEN = 0, "in flight"
+        SWEPT = 1, "lease ended, booked at its bound"
+        CLOSED = 2, "settled"
+
+    slot = models.BigIntegerField(primary_key=True, editable=False)
+    """A place that is written over again: the table stays as small as the most calls at once."""
+    call_id = models.UUIDField(editable=False)
+    lease_until_ms = models.BigIntegerField()
+    record = models.BinaryField()
+    tokens = models.BigIntegerField(default=0)
+    state = models.PositiveSmallIntegerField(choices=State.choices, default=State.OPEN)
 
     class Meta:
-        ordering = ("id",)
+        ordering = ("call_id",)
 
     def __str__(self) -> str:
-        return str(self.id)
+        return str(self.call_id)
 
 
 class Counter(models.Model):
     """What an account spent in one window."""
 
-    account = models.CharField(max_length=200)
+    account = models.CharField(max_length=400)
     window_start = models.BigIntegerField()
     ends = models.BigIntegerField()
+    unit = models.CharField(max_length=16)
     spent = models.BigIntegerField(default=0)
 
     class Meta:

@@ -1,6 +1,5 @@
 """Starts the gateway."""
 
-import gc
 from typing import Any
 
 import uvicorn
@@ -39,8 +38,6 @@ class Command(BaseCommand):
         if demo:
             self.stdout.write(demo_prepare(host=host, port=port))
         first_boot()
-        gc.collect()
-        gc.freeze()
         uvicorn.run(
             "gateway_project.asgi:application",
             host=host,

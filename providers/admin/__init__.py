@@ -1,0 +1,5 @@
+"""Pages for providers: hosts and their keys, models and where they run, and the price book."""
+
+from providers.admin import model, price, provider
+
+__all__ = ("model", "price", "provider")

@@ -1,0 +1,63 @@
+"""What is asked when a key is issued, changed or rotated."""
+
+from typing import Any
+
+from django import forms
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget
+
+from tenants.admin.fields import LinesField
+from tenants.models import ApiKey, Tenant
+from tenants.unfolded import ModelForm
+
+_GRACE_PERIODS = (
+    (0, "none: the old key is refused at once"),
+    (3_600, "one hour"),
+    (86_400, "one day"),
+    (604_800, "seven days"),
+    (2_592_000, "thirty days"),
+)
+
+
+class KeyForm(ModelForm[ApiKey]):
+    """A key that `key_issue` will accept."""
+
+    models = LinesField(
+        help_text="Models it may use, one a line, with patterns such as openai/*; empty allows all."
+    )
+    networks = LinesField(
+        help_text="Networks it may come from, one a line, such as 10.0.0.0/8; empty allows all."
+    )
+    roles = forms.MultipleChoiceField(
+        choices=(("operator", "operator"), ("finance", "finance")),
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text="What it may do in the management API.",
+    )
+
+    class Meta:
+        model = ApiKey
+        fields = "__all__"
+
+    def clean(self) -> dict[str, Any]:
+        """Find what the table could refuse only while the key is being stored."""
+        data = super().clean() or self.cleaned_data
+        tenant: Tenant | None = data.get("tenant", self.instance.tenant)
+        if tenant is not None and data.get("granted_tenants"):
+            self.add_error("granted_tenants", "Only platform keys act for other tenants.")
+        peers = ApiKey.objects.filter(tenant=tenant, name=data.get("name"), blocked=False, grace_until=None)
+        is_live = not self.instance.blocked and self.instance.grace_until is None
+        if "tenant" not in self.errors and is_live and peers.exclude(pk=self.instance.pk).exists():
+            self.add_error("name", "A live key has this name already: rotate it, or revoke it first.")
+        return data
+
+
+class RotateForm(forms.Form):
+    """How long the old key stays good."""
+
+    grace = forms.ChoiceField(
+        label="Grace period",
+        choices=_GRACE_PERIODS,
+        initial=86_400,
+        widget=UnfoldAdminSelectWidget,
+        help_text="Long enough for every machine that uses the key to get the new one.",
+    )
