@@ -29,12 +29,14 @@ class Bound(Struct, frozen=True, kw_only=True, gc=False):
 def bound_of(ask: Ask, model: Model, deployments: tuple[Deployment, ...], terms: Terms, now_ms: int) -> Bound:
     """The dearest that any of the deployments can make of this ask."""
     inputs, outputs = input_bound(ask, model), output_bound(ask, model)
-    cards = [card_at(deployment.cards, now_ms) for deployment in deployments]
-    priced = all(card is not None for card in cards)
-    nano: int | None = None
-    if inputs is not None and outputs is not None:
-        worst = [worst_charge(card, terms, inputs, outputs) for card in cards if card is not None]
-        nano = max(worst, default=0)
+    priced = True
+    nano = None if inputs is None or outputs is None else 0
+    for deployment in deployments:
+        card = card_at(deployment.cards, now_ms)
+        if card is None:
+            priced = False
+        elif nano is not None:
+            nano = max(nano, worst_charge(card, terms, inputs or 0, outputs or 0))
     return Bound(input=inputs, output=outputs, charge_nano=nano, priced=priced)
 
 
@@ -65,7 +67,7 @@ def has_opaque_part(messages: Raw | None) -> bool:
     if messages is None:
         return False
     view = bytes(messages)
-    if any(mark in view for mark in _OPAQUE_MARKS):
+    if any([mark in view for mark in _OPAQUE_MARKS]):
         return True
     return _ESCAPED_ASCII in view and _mentions(msgspec.json.decode(view))
 

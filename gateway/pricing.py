@@ -107,12 +107,14 @@ def card_at(cards: Sequence[PriceCard], now_ms: int) -> PriceCard | None:
 
 def sheet_for(sheets: Sequence[Sheet], prompt_tokens: int, service_tier: str = "") -> Sheet | None:
     """The sheet of a whole prompt; an unknown service tier takes the normal one."""
-    fitting = [sheet for sheet in sheets if not sheet.context_above or prompt_tokens > sheet.context_above]
-    for wanted in (service_tier, ""):
-        for sheet in fitting:
-            if sheet.service_tier == wanted:
+    plain = None
+    for sheet in sheets:
+        if not sheet.context_above or prompt_tokens > sheet.context_above:
+            if sheet.service_tier == service_tier:
                 return sheet
-    return None
+            if plain is None and not sheet.service_tier:
+                plain = sheet
+    return plain
 
 
 def price_usage(usage: Usage, card: PriceCard | None, terms: Terms, service_tier: str = "") -> Priced:
@@ -157,13 +159,20 @@ def sell_sheets(card: PriceCard, terms: Terms) -> tuple[Sheet, ...]:
 
 def worst_charge(card: PriceCard, terms: Terms, input_bound: int, output_bound: int) -> int:
     """No call within these bounds is charged more, and none costs more."""
-    worst = 0
     with_markup = _BASIS_POINTS + max(0, terms.markup_bps)
-    for sheets, factor in ((card.sheets, with_markup), (sell_sheets(card, terms), _BASIS_POINTS)):
-        for sheet in sheets:
-            if not sheet.context_above or input_bound > sheet.context_above:
-                pico = input_bound * sheet.dearest_input + output_bound * sheet.dearest_output + sheet.fee
-                worst = max(worst, -(-pico * factor // (_PICO_PER_NANO * _BASIS_POINTS)))
+    worst = _worst_pico(card.sheets, input_bound, output_bound) * with_markup
+    sell = sell_sheets(card, terms)
+    if sell:
+        worst = max(worst, _worst_pico(sell, input_bound, output_bound) * _BASIS_POINTS)
+    return -(-worst // (_PICO_PER_NANO * _BASIS_POINTS))
+
+
+def _worst_pico(sheets: Sequence[Sheet], input_bound: int, output_bound: int) -> int:
+    worst = 0
+    for sheet in sheets:
+        if not sheet.context_above or input_bound > sheet.context_above:
+            pico = input_bound * sheet.dearest_input + output_bound * sheet.dearest_output + sheet.fee
+            worst = max(worst, pico)
     return worst
 
 

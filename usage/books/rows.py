@@ -53,7 +53,7 @@ def sqlite_row(entry: Entry) -> tuple[Any, ...]:
     """An entry's values in the order of `COLUMNS`, in the forms in which Django keeps them in SQLite."""
     return (
         entry.id.hex,
-        datetime.fromtimestamp(entry.at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
+        _sqlite_moment(entry.at_ms),
         entry.request_id,
         entry.tenant_id.hex,
         entry.tenant,
@@ -86,6 +86,12 @@ def sqlite_row(entry: Entry) -> tuple[Any, ...]:
         _encode(entry.tags).decode(),
         _hex(entry.corrects),
     )
+
+
+def _sqlite_moment(at_ms: int) -> str:
+    """Naive UTC text, as Django's SQLite backend writes it; isoformat takes a third of strftime's time."""
+    moment = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return moment.isoformat(" ", "microseconds").removesuffix("+00:00")
 
 
 def _hex(identifier: UUID | None) -> str | None:
