@@ -33,13 +33,8 @@ class Wiring:
 
     def __init__(self) -> None:
         clock = SystemClock()
-        database = settings.DATABASES["default"]
-        if not database["ENGINE"].endswith("sqlite3"):
-            raise ImproperlyConfigured(
-                "The embedded books need the embedded database: leave DATABASE_URL empty, or name a SQLite file."
-            )
         self.books = SqliteBooks(
-            Path(database["NAME"]),
+            _embedded_database(),
             clock=clock,
             lease_ms=settings.GATEWAY_LEASE_SECONDS * 1000,
             synchronous=settings.GATEWAY_SQLITE_SYNCHRONOUS,
@@ -47,6 +42,7 @@ class Wiring:
         self.catalog = DatabaseCatalog(report=logger.warning)
         self.watch = RevisionWatch(clock=clock, refresh=self.catalog.refresh)
         self.directory = DatabaseDirectory(clock=clock, revision=lambda: self.watch.number)
+        self.readiness = Readiness(books=self.books, watch=self.watch)
         self.gateway = Gateway(
             books=self.books,
             directory=self.directory,
@@ -54,21 +50,9 @@ class Wiring:
             cache=NoCache(),
             clock=clock,
             transport_for=self._transport_for,
+            lease_seconds=settings.GATEWAY_LEASE_SECONDS,
         )
-        self.readiness = Readiness(books=self.books, watch=self.watch)
-        reader = Reader(
-            directory=self.directory,
-            catalog=self.catalog,
-            ready=self.readiness.wrong,
-            service=SERVICE,
-            version=settings.VERSION,
-        )
-        self.lane = Lane(
-            gateway=self.gateway,
-            reader=reader,
-            hosts=Hosts(settings.ALLOWED_HOSTS),
-            body_limit=settings.GATEWAY_MAX_BODY_BYTES,
-        )
+        self.lane = self._lane()
         self._local = LocalTransport(echo.answer)
         self._http: HttpTransport | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -94,7 +78,31 @@ class Wiring:
         if self._http is not None:
             await self._http.close()
 
+    def _lane(self) -> Lane:
+        reader = Reader(
+            directory=self.directory,
+            catalog=self.catalog,
+            ready=self.readiness.wrong,
+            service=SERVICE,
+            version=settings.VERSION,
+        )
+        return Lane(
+            gateway=self.gateway,
+            reader=reader,
+            hosts=Hosts(settings.ALLOWED_HOSTS),
+            body_limit=settings.GATEWAY_MAX_BODY_BYTES,
+        )
+
     def _transport_for(self, deployment: Deployment) -> Transport:
         if deployment.provider.wire == "echo" or self._http is None:
             return self._local
         return self._http
+
+
+def _embedded_database() -> Path:
+    database = settings.DATABASES["default"]
+    if not database["ENGINE"].endswith("sqlite3"):
+        raise ImproperlyConfigured(
+            "The embedded books need the embedded database: leave DATABASE_URL empty, or name a SQLite file."
+        )
+    return Path(database["NAME"])

@@ -140,6 +140,14 @@ class BooksAway(GatewayError):
     retryable = True
 
 
+class ConfigurationAway(GatewayError):
+    """The configuration cannot be read, so nobody can be told apart."""
+
+    code = "configuration_unavailable"
+    status = 503
+    retryable = True
+
+
 class NoSecureProvider(GatewayError):
     """No provider of this model is secure enough for this content."""
 

@@ -51,7 +51,8 @@ def failure_of(status: int, headers: Mapping[str, str], body: bytes) -> errors.P
     may hold secrets, and is of no use to the caller.
     """
     told = _told(body)
-    kind = _BY_STATUS.get(status, errors.ProviderError)
+    other = errors.ProviderRejected if 400 <= status < 500 else errors.ProviderError
+    kind = _BY_STATUS.get(status, other)
     if kind is errors.ProviderRejected:
         kind = _BY_CODE.get(str(told.code), kind)
         failure = kind(told.message[:_LONGEST_MESSAGE] or None, param=told.param)

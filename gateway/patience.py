@@ -27,6 +27,10 @@ class Patience:
         expires = self._loop.time() + seconds
         self._expires = expires if expires < self._deadline else self._deadline
 
+    def rest(self) -> None:
+        """Nothing is due but the end: the wait is for the caller, not for the provider."""
+        self._expires = self._deadline
+
     def tick(self, now: float) -> None:
         """Run out, once it is time."""
         if now >= self._expires and not self._ran_out and self._task is not None:

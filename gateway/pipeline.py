@@ -21,7 +21,7 @@ from gateway.steps.upstream import TransportFor, Upstream, served_by
 from gateway.tab import Tab
 from gateway.tokens import TokenCounter
 
-RENEW_EVERY = 15.0
+RENEWALS_A_LEASE = 4
 SWEEP_EVERY = 5.0
 
 
@@ -37,6 +37,7 @@ class Gateway:
         cache: Cache,
         clock: Clock,
         transport_for: TransportFor,
+        lease_seconds: float = 60.0,
         effort: Effort | None = None,
         random: Random | None = None,
     ) -> None:
@@ -44,6 +45,7 @@ class Gateway:
         self.catalog = catalog
         self.cache = cache
         self.clock = clock
+        self.lease_seconds = lease_seconds
         self.teller = Teller(books)
         self.counter = TokenCounter()
         self.open: set[Tab] = set()
@@ -83,14 +85,15 @@ class Gateway:
 
     async def tend(self) -> None:
         """Keep the leases of open calls, and sweep up after processes that died; runs until cancelled."""
+        renew_every = self.lease_seconds / RENEWALS_A_LEASE
         last_renewal = self.clock.monotonic()
         while True:
-            await self.clock.sleep(SWEEP_EVERY)
-            now = self.clock.monotonic()
-            if now - last_renewal >= RENEW_EVERY:
-                last_renewal = now
-                await asyncio.wait(self.teller.renew([Renewal(id=tab.call.id) for tab in self.open]))
-            await self.teller.books.sweep()
+            await self.clock.sleep(min(SWEEP_EVERY, renew_every))
+            with suppress(BooksAway):  # logged where it happened; the next turn tries again
+                if self.clock.monotonic() - last_renewal >= renew_every:
+                    last_renewal = self.clock.monotonic()
+                    await asyncio.gather(*self.teller.renew([Renewal(id=tab.call.id) for tab in self.open]))
+                await self.teller.books.sweep()
 
 
 class Admitted:
@@ -112,19 +115,21 @@ class Admitted:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            await self._settle()
+        if kind is None and self._tab.usage is not None:
+            await self._settle()  # its order is queued before it first waits, and then goes through
             return
-        # With the books away too, the hold stays and is swept at its bound; the first error is the one told.
+        settling = asyncio.shield(asyncio.ensure_future(self._settle()))
+        if kind is None:
+            await settling
+            return
+        # The books away too: the hold stays and is swept at its bound; the first error is the one told.
         with suppress(BooksAway):
-            await asyncio.shield(asyncio.ensure_future(self._settle()))
+            await settling
 
     async def _settle(self) -> None:
         gateway, tab = self._gateway, self._tab
         clock = gateway.clock
-        settlement = await settlement_of(
-            tab, now=clock.now(), monotonic=clock.monotonic(), counter=gateway.counter
-        )
+        settlement = await settlement_of(tab, monotonic=clock.monotonic(), counter=gateway.counter)
         self._entry = settlement.entry
         gateway.open.discard(tab)
         await gateway.teller.settle(settlement)

@@ -42,11 +42,7 @@ class Frames:
 
 def event_data(event: bytes) -> bytes | None:
     """The data of an event, several lines joined; None for a comment or an event without data."""
-    if (
-        event.startswith(b"data:")
-        and b"\n" not in event.rstrip(b"\r\n")
-        and b"\r" not in event.rstrip(b"\r\n")
-    ):
+    if event.startswith(b"data:") and event.count(b"\n") == 2 and event.endswith(b"\n\n"):
         return event[5:].strip()
     lines = [line[5:].removeprefix(b" ") for line in event.splitlines() if line.startswith(b"data:")]
     return b"\n".join(lines) if lines else None

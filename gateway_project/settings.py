@@ -23,7 +23,7 @@ GATEWAY_HOME = Path(
     _environment.text(
         "GATEWAY_HOME",
         str(BASE_DIR / "var"),
-        meaning="Folder of what is kept on this machine: database, secrets, spilled entries.",
+        meaning="Folder of what is kept on this machine: database and secrets.",
     )
 )
 SECRET_KEY = _environment.kept(
@@ -63,6 +63,13 @@ ALLOWED_HOSTS = _environment.names(
 GATEWAY_MAX_BODY_BYTES = _environment.integer(
     "GATEWAY_MAX_BODY_BYTES", 25 * 1024 * 1024, minimum=1024, meaning="Largest request body; beyond it, 413."
 )
+CSRF_TRUSTED_ORIGINS = list(
+    _environment.names(
+        "GATEWAY_TRUSTED_ORIGINS",
+        (),
+        meaning="Origins that admin pages are served from behind a proxy, such as https://gateway.example.com.",
+    )
+)
 GATEWAY_LEASE_SECONDS = _environment.integer(
     "GATEWAY_LEASE_SECONDS", 60, minimum=1, meaning="How long an unrenewed hold lives before it is swept."
 )
@@ -89,10 +96,7 @@ DATABASES = {
         synchronous=GATEWAY_SQLITE_SYNCHRONOUS,
     )
 }
-REDIS_URL = _environment.text(
-    "REDIS_URL", meaning="Books, journal and cache on several machines; empty keeps them in this process."
-)
-NATS_URL = _environment.text("NATS_URL", meaning="JetStream server that events go to; empty publishes none.")
+REDIS_URL = _environment.text("REDIS_URL", meaning="Django's own cache; empty keeps it in this process.")
 CACHES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": REDIS_URL}
     if REDIS_URL

@@ -12,9 +12,10 @@ from ipaddress import ip_address, ip_network
 from typing import Generic, TypeVar
 
 from channels.db import database_sync_to_async
+from django.db import DatabaseError
 
 from gateway.call import Origin
-from gateway.errors import Forbidden, GatewayError, Unauthenticated
+from gateway.errors import ConfigurationAway, Forbidden, GatewayError, Unauthenticated
 from gateway.ports import Clock
 from gateway.principal import EndUser, Principal
 from tenants.principals import Known, end_user_load, known_load
@@ -51,10 +52,10 @@ class _Memory(Generic[_Found]):
         except GatewayError as error:
             self._keep(key, revision, KEEP_UNKNOWN_SECONDS, error)
             raise
-        except Exception:
+        except DatabaseError as error:
             stale = self._kept.get(key)
             if stale is None or isinstance(stale[2], GatewayError):
-                raise
+                raise ConfigurationAway from error
             return stale[2]
         self._keep(key, revision, KEEP_SECONDS, found)
         return found

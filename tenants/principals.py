@@ -1,10 +1,11 @@
 """Who a key is: the rows of a tenant gathered into the engine's `Principal`."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 from msgspec import Struct
 
 from gateway.errors import Forbidden, Unauthenticated
@@ -19,6 +20,7 @@ from tenants.validators import slug_validator
 
 _MADE_ON_FIRST_USE_AT_MOST = 100
 _LONGEST_END_USER = 200
+_USE_NOTED_EVERY = timedelta(minutes=5)
 
 
 class Known(Struct, frozen=True, kw_only=True):
@@ -36,6 +38,7 @@ def known_load(*, credential: str, tenant_name: str, project_name: str) -> Known
     key = _key_find(credential)
     tenant = _tenant_for(key, tenant_name)
     principal = _principal(tenant, key, project_name)
+    _note_use(key)
     until = min(filter(None, (key.expires_at, key.grace_until)), default=None)
     return Known(principal=principal, valid_until=until, networks=tuple(key.networks))
 
@@ -59,6 +62,13 @@ def _key_find(credential: str) -> ApiKey:
     if key is None:
         raise Unauthenticated
     return key
+
+
+def _note_use(key: ApiKey) -> None:
+    """When a key was last used, to within some minutes: a write for each call would be worth less."""
+    now = timezone.now()
+    if key.last_used_at is None or now - key.last_used_at > _USE_NOTED_EVERY:
+        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
 
 
 def _tenant_for(key: ApiKey, name: str) -> Tenant:

@@ -12,25 +12,23 @@ from gateway.tokens import TokenCounter, prompt_texts
 _NOTHING = Usage()
 
 
-async def settlement_of(tab: Tab, *, now: float, monotonic: float, counter: TokenCounter) -> Settlement:
+async def settlement_of(tab: Tab, *, monotonic: float, counter: TokenCounter) -> Settlement:
     """The order that closes a call's hold: exact where the provider counted, estimated where it did not."""
     usage = tab.usage
     estimated = usage is None and (tab.served is not None or tab.committed)
     if estimated:
         usage = await _estimate(tab, counter)
     unknown = sum([attempt.unknown_nano for attempt in tab.attempts])
-    entry = _entry(tab, usage, estimated, bool(unknown), now, monotonic)
+    entry = _entry(tab, usage, estimated, bool(unknown), monotonic)
     if not unknown:
         return Settlement(hold=tab.hold, entry=entry, tokens=usage.tokens if usage else 0)
     return Settlement(hold=tab.hold, entry=_with_unknown(entry, unknown), tokens=tab.hold.amounts.tokens)
 
 
-def _entry(
-    tab: Tab, usage: Usage | None, estimated: bool, unknown: bool, now: float, monotonic: float
-) -> Entry:
+def _entry(tab: Tab, usage: Usage | None, estimated: bool, unknown: bool, monotonic: float) -> Entry:
     """The skeleton with what happened and what it came to."""
     deployment = tab.served or tab.reached
-    card = card_at(deployment.cards, round(now * 1000)) if deployment and usage else None
+    card = card_at(deployment.cards, tab.skeleton.at_ms) if deployment and usage else None
     priced = price_usage(usage, card, tab.principal.terms) if usage else Priced()
     seconds = monotonic - tab.call.started
     status: Status = "settled" if usage is not None else "unsettled" if unknown else "failed"

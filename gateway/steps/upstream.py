@@ -141,6 +141,7 @@ class Upstream:
         tab.delivered = reader.delivered
         kept: list[bytes] = []
         async for chunk in answer.chunks():
+            patience.rest()
             event = reader.feed(chunk)
             tab.usage = reader.usage
             if event is not None:

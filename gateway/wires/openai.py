@@ -174,17 +174,15 @@ class StreamReader:
     def _take(self, choice: _Choice) -> None:
         if choice.finish_reason is not None:
             self.meaningful = True
-        text = choice.text
-        if choice.delta:
-            text = choice.delta.get("content") or choice.delta.get("reasoning_content")
-            self.meaningful = self.meaningful or any(
-                value for name, value in choice.delta.items() if name != "role"
-            )
-            if text is None and "tool_calls" in choice.delta:
-                text = _encode(choice.delta["tool_calls"]).decode()
-        if isinstance(text, str) and text:
+        delta = choice.delta
+        text = choice.text if delta is None else delta.get("content") or delta.get("reasoning_content")
+        if delta and not text and "tool_calls" in delta:
+            text = _encode(delta["tool_calls"]).decode()
+        if text and isinstance(text, str):
             self.meaningful = True
             self.delivered.append(text)
+        elif delta and not self.meaningful:
+            self.meaningful = any(value for name, value in delta.items() if name != "role")
 
 
 def read_usage(raw: Raw) -> Usage | None:

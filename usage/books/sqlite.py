@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 
 class BooksTaken(RuntimeError):
-    """Another process has these books open: several processes need Redis (`REDIS_URL`)."""
+    """Another process has these books open; the embedded books belong to one."""
 
 
 class SqliteBooks:

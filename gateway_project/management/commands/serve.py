@@ -35,6 +35,8 @@ class Command(BaseCommand):
             raise CommandError(f"--only knows {', '.join(PARTS)}; not {', '.join(sorted(unknown))}.")
         if workers != 1:
             raise CommandError("The embedded books belong to one web process: --workers must be 1.")
+        if host not in settings.ALLOWED_HOSTS:
+            settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, host]
         if demo:
             self.stdout.write(demo_prepare(host=host, port=port))
         first_boot()
