@@ -51,8 +51,8 @@ class Answer:
     async def fail(self, error: GatewayError, body: bytes, allow: str = "") -> None:
         """An error before anything was sent. A caller whose body was not read is not kept connected."""
         headers: HeaderList = [(b"content-type", _JSON)]
-        if error.retry_after is not None:
-            headers.append((b"retry-after", b"%d" % max(1, -int(-error.retry_after // 1))))
+        if error.retry_after is not None or error.status in (429, 503):
+            headers.append((b"retry-after", b"%d" % max(1, -int(-(error.retry_after or 1) // 1))))
         if allow:
             headers.append((b"allow", allow.encode()))
         if error.status in (413, 415):

@@ -9,7 +9,6 @@
 import asyncio
 import logging
 import traceback
-from urllib.parse import unquote
 
 from api.answer import Answer
 from api.asgi import Receive, Scope, Send
@@ -50,7 +49,7 @@ class Lane:
             address = scope["client"][0] if scope.get("client") else ""
             origin = read_origin(headers, call_id, address, self.hosts)
             if isinstance(door, Reading):
-                status, body = await self.reader.read(door, unquote(rest), origin)
+                status, body = await self.reader.read(door, rest, origin)
                 await answer.json(status, body)
             elif isinstance(door, Inference):
                 ask = door.parse(await read_body(receive, headers, self.body_limit))

@@ -74,7 +74,11 @@ def read_request_id(headers: Headers, call_id: UUID) -> str:
 
 def _check_web_origin(origin: bytes, hosts: Hosts) -> None:
     """A page of another site must not spend with what this machine's loopback is trusted for."""
-    if not hosts.serves(urlsplit(origin.decode("latin-1")).netloc):
+    try:
+        host = urlsplit(origin.decode("latin-1")).netloc
+    except ValueError:
+        raise ForeignOrigin from None
+    if not hosts.serves(host):
         raise ForeignOrigin
 
 

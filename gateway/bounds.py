@@ -69,7 +69,10 @@ def has_opaque_part(messages: Raw | None) -> bool:
     view = bytes(messages)
     if any([mark in view for mark in _OPAQUE_MARKS]):
         return True
-    return _ESCAPED_ASCII in view and _mentions(msgspec.json.decode(view))
+    try:
+        return _ESCAPED_ASCII in view and _mentions(msgspec.json.decode(view))
+    except RecursionError:
+        return True
 
 
 def _mentions(value: Any) -> bool:

@@ -137,7 +137,7 @@ class Snapshot:
         wanted = self._unaliased(name)
         if wanted in self.models and "*" not in wanted:
             return self.models[wanted]
-        if not wanted.isprintable() or len(wanted) > _LONGEST_NAME:
+        if not wanted.isprintable() or len(wanted) > _LONGEST_NAME or "*" in wanted:
             raise unknown_model(name)
         pattern = best_pattern(self._patterns, wanted)
         if pattern is None:

@@ -8,6 +8,11 @@ import httptools
 from gateway import errors
 
 LARGEST_HEAD = 65_536
+HANGS_UP_WITHIN = 1.0
+"""Seconds in which the end of a kept connection, without a byte of an answer, is the end of its rest.
+
+Nobody works so fast that they can have done the call; later, they may have.
+"""
 _BUFFERED_AT_MOST = 262_144
 
 
@@ -31,7 +36,12 @@ class Connection(asyncio.Protocol):
         self._body: deque[bytes] = deque()
         self._buffered = 0
         self._head_seen = False
-        self._complete = False
+        self._complete = True
+        """No answer is due: whatever a provider says now is not for the next caller."""
+        self._deaf = False
+        self._answers = 0
+        self._sent_at = 0.0
+        self._silent = True
         self._failure: errors.ProviderError | None = None
         self._waiter: asyncio.Future[None] | None = None
 
@@ -40,6 +50,8 @@ class Connection(asyncio.Protocol):
         self.headers = {}
         self.reusable = self._head_seen = self._complete = False
         self._head_size = self._buffered = 0
+        self._silent = True
+        self._sent_at = self._loop.time()
         if self._transport is None:
             self._failure = self._failure or errors.ProviderCut()
         else:
@@ -103,10 +115,16 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of an answer."""
+        if self._complete:
+            self.close()
+            return
+        self._silent = False
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
             self._fail(errors.ProviderMalformed())
+        if self._deaf:
+            self.close()
 
     def connection_lost(self, error: Exception | None) -> None:
         """The provider hung up: the end of an answer that says no length, else a cut."""
@@ -114,11 +132,19 @@ class Connection(asyncio.Protocol):
         if self._head_seen and not self._complete and error is None and not self._has_length():
             self._complete = True
         elif self._failure is None:
-            self._failure = errors.ProviderCut()
+            rested = self._answers and self._silent
+            at_once = self._loop.time() - self._sent_at < HANGS_UP_WITHIN
+            self._failure = errors.ProviderHungUp() if rested and at_once else errors.ProviderCut()
         self._wake()
+
+    def on_message_begin(self) -> None:
+        """An answer begins; one that nobody asked for is not listened to."""
+        self._deaf = self._complete
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; repeated ones are joined, as HTTP allows."""
+        if self._deaf or self._head_seen:  # a trailer says nothing that was not better said before
+            return
         self._head_size += len(name) + len(value)
         if self._head_size > LARGEST_HEAD:
             self._fail(errors.ProviderMalformed())
@@ -127,6 +153,8 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole; interim answers (1xx) are passed over."""
+        if self._deaf:
+            return
         self.status = self._parser.get_status_code()
         if self.status >= 200:
             self._head_seen = True
@@ -134,6 +162,8 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body; a slow reader stops the provider instead of filling memory."""
+        if self._deaf:
+            return
         self._body.append(body)
         self._buffered += len(body)
         if self._buffered > _BUFFERED_AT_MOST and self._transport is not None:
@@ -142,10 +172,13 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """The answer is whole."""
+        if self._deaf:
+            return
         if self.status < 200:
             self.headers = {}
             return
         self._complete = True
+        self._answers += 1
         self.reusable = self._parser.should_keep_alive()
         self._wake()
 

@@ -17,7 +17,8 @@ class Effort(Struct, frozen=True, kw_only=True):
 def backoff(effort: Effort, turn: int, chance: float, error: GatewayError) -> float:
     """Seconds to wait before going back to a deployment: doubling, with full jitter from `chance` in [0, 1).
 
-    What the provider asks for in `Retry-After` is the least.
+    What the provider asks for in `Retry-After` is the least. Longer than the longest wait is not waited
+    here: the caller is told instead, and may.
     """
     ceiling: float = min(effort.longest_wait, effort.first_wait * 2 ** max(0, turn))
     return max(ceiling * chance, error.retry_after or 0.0)

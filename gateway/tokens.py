@@ -2,13 +2,10 @@
 
 import asyncio
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-
-import msgspec
-from msgspec import Raw
 
 _DEFAULT_VOCABULARY = "o200k_base"
 _COUNTED_WHOLE = 65_536
@@ -34,19 +31,6 @@ class TokenCounter:
         sample = text[:_COUNTED_WHOLE]
         counted = len(self._encoding.encode_ordinary(sample))
         return -(-counted * len(text) // len(sample))
-
-
-def prompt_texts(prompt: Raw | None) -> Iterator[str]:
-    """All texts of a prompt, wherever they sit in it."""
-    waiting: list[Any] = [] if prompt is None else [msgspec.json.decode(prompt)]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, str):
-            yield one
-        elif isinstance(one, dict):
-            waiting.extend(value for name, value in one.items() if name not in ("role", "type", "id"))
-        elif isinstance(one, list):
-            waiting.extend(one)
 
 
 def _load_encoding() -> Any:

@@ -23,6 +23,9 @@ from gateway.patterns import matches
 from gateway.principal import EndUser, Principal
 from gateway.tab import Tab
 
+_LONGEST_RETRY = 31 * 86_400.0
+"""Seconds: what a budget without an end tells callers, since somebody may raise it."""
+
 _REFUSALS: dict[str, type[GatewayError]] = {
     "requests": RateLimited,
     "tokens": RateLimited,
@@ -91,7 +94,7 @@ def refuse(refusal: Refusal) -> GatewayError:
     )
     scope = account.scope.replace("_", " ")
     message = f"The {of_what}{window} of {scope} '{account.name}' is used up."
-    return _REFUSALS[account.unit](message, retry_after=refusal.retry_ms / 1000)
+    return _REFUSALS[account.unit](message, retry_after=min(refusal.retry_ms / 1000, _LONGEST_RETRY))
 
 
 def _affordable(bound: Bound, accounts: tuple[Account, ...]) -> int:

@@ -7,7 +7,8 @@ from gateway.call import Status, Usage
 from gateway.entry import Entry, Line
 from gateway.pricing import Priced, card_at, price_usage
 from gateway.tab import Tab
-from gateway.tokens import TokenCounter, prompt_texts
+from gateway.texts import texts_in
+from gateway.tokens import TokenCounter
 
 _NOTHING = Usage()
 
@@ -68,6 +69,6 @@ async def _estimate(tab: Tab, counter: TokenCounter) -> Usage:
     members = tab.call.ask.members
     prompt = members.get("messages") or members.get("input") or members.get("prompt")
     return Usage(
-        input=await counter.count(prompt_texts(prompt)),
+        input=await counter.count(texts_in(prompt)),
         output=await counter.count(tab.delivered),
     )

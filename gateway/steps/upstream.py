@@ -71,6 +71,8 @@ class Upstream:
         ):
             return None
         pause = backoff(self.effort, len(tab.attempts) - 1, self.random.random(), failure)
+        if pause > self.effort.longest_wait:
+            return None
         limit = tab.call.origin.timeout or deployment.provider.timeouts.total
         if self.clock.monotonic() + pause - tab.call.started >= limit:
             return None
@@ -132,6 +134,7 @@ class Upstream:
                 reply = wire.read_reply(ask, answer.headers, await answer.read())
         check_reply(reply)
         tab.usage = reply.usage
+        tab.delivered.extend(reply.texts)
         return reply
 
     async def _relay(
@@ -150,6 +153,8 @@ class Upstream:
                     event = await self._commit(tab, deployment, reader, kept, relay)
                 if event is not None:
                     await relay.send(event)
+            if reader.failure is not None:
+                raise reader.failure
             if reader.finished:
                 break
             patience.expect(deployment.provider.timeouts.idle)

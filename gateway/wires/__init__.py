@@ -18,6 +18,8 @@ class StreamReader(Protocol):
     """Something came that commits the answer."""
     finished: bool
     """The end marker came: without it a stream was cut."""
+    failure: ProviderError | None
+    """What the provider said went wrong, behind the events that came before it."""
     usage: Usage | None
     tail: bytes
     """The end marker, kept back until the ledger has the call."""

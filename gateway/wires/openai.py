@@ -17,6 +17,7 @@ from gateway.exchange import Request
 from gateway.failures import failure_of
 from gateway.members import join_members
 from gateway.sse import Frames, event_data
+from gateway.texts import texts_in
 
 FORMAT = "openai"
 PATHS: Mapping[str, str] = {"chat": "/chat/completions", "embedding": "/embeddings"}
@@ -104,14 +105,20 @@ def read_reply(ask: Ask, headers: Mapping[str, str], body: bytes) -> Reply:
     payload = read.choices if ask.kind == "chat" else read.data
     if payload is None:
         raise errors.ProviderMalformed
+    usage = read_usage(read.usage)
     return Reply(
         status=200,
         content_type=headers.get("content-type", _JSON),
         body=body,
         headers={name: value for name, value in headers.items() if name in PASSED_HEADERS},
-        usage=read_usage(read.usage),
+        usage=usage,
+        texts=() if usage is not None or ask.kind != "chat" else _said(payload),
         empty=not payload,
     )
+
+
+def _said(choices: list[Raw]) -> tuple[str, ...]:
+    return tuple(text for choice in choices for text in texts_in(choice))
 
 
 def read_failure(status: int, headers: Mapping[str, str], body: bytes) -> errors.ProviderError:
@@ -134,6 +141,7 @@ class StreamReader:
     def __init__(self, *, hides_usage: bool) -> None:
         self.meaningful = False
         self.finished = False
+        self.failure: errors.ProviderError | None = None
         self.usage: Usage | None = None
         self.tail = b""
         self.delivered: list[str] = []
@@ -146,7 +154,7 @@ class StreamReader:
         return Event(b"".join(passed)) if passed else None
 
     def _passes(self, event: bytes) -> bool:
-        if self.finished:
+        if self.finished or self.failure is not None:
             return False
         data = event_data(event)
         if data is None:
@@ -160,10 +168,12 @@ class StreamReader:
     def _follow(self, data: bytes) -> bool:
         try:
             chunk = _chunk.decode(data)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise errors.ProviderMalformed from error
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            self.failure = errors.ProviderMalformed()
+            return False
         if _present(chunk.error):
-            raise failure_of(500, {}, b'{"error":%b}' % chunk.error)
+            self.failure = failure_of(500, {}, b'{"error":%b}' % chunk.error)
+            return False
         for choice in chunk.choices or ():
             self._take(choice)
         if not _present(chunk.usage):

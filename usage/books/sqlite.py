@@ -33,6 +33,9 @@ DRAIN_AFTER = 0.05
 DRAIN_AT = 64
 """So many entries are moved at once, at the latest: a millisecond's work."""
 
+CHECKPOINT_AT = 2_000
+"""So many entries after a checkpoint the next one is due, that the log may not grow long."""
+
 _FAILURES = (sqlite3.Error, msgspec.MsgspecError)
 
 logger = logging.getLogger(__name__)
@@ -59,6 +62,7 @@ class SqliteBooks:
         self._backlog: list[Closed] = []
         self._freed: list[UUID] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._drained = 0
         self._draining: asyncio.Task[None] | None = None
 
     @property
@@ -80,8 +84,7 @@ class SqliteBooks:
     async def sweep(self) -> int:
         """Turn holds whose lease has ended into unsettled entries, and move the log into the file."""
         swept = len(await self._ask(None))
-        if self._mirror is not None:
-            await asyncio.to_thread(self._mirror.checkpoint)
+        await self._checkpoint()
         return swept
 
     async def drain(self) -> None:
@@ -128,6 +131,11 @@ class SqliteBooks:
                 self._stale = True
         return await asyncio.to_thread(self._transact, mirror, orders, drain=drain, patient=True)
 
+    async def _checkpoint(self) -> None:
+        self._drained = 0
+        if self._mirror is not None:
+            await asyncio.to_thread(self._mirror.checkpoint)
+
     def _drain_soon(self) -> None:
         self._timer = None
         self._draining = asyncio.get_running_loop().create_task(self._drain_quietly())
@@ -135,6 +143,8 @@ class SqliteBooks:
     async def _drain_quietly(self) -> None:
         with suppress(BooksAway):  # logged already; the entries stay where they are until the next drain
             await self.drain()
+        if self._drained >= CHECKPOINT_AT:
+            await self._checkpoint()
 
     def _take_over(self, mirror: Mirror) -> None:
         self._restore(mirror)
@@ -215,6 +225,7 @@ class SqliteBooks:
         waiting = [one.held.skeleton for one in self._backlog]
         mirror.drain([*waiting, *entries], self.tally.dirty, old)
         self._freed += [entry.id for entry in waiting]
+        self._drained += len(waiting)
         self._backlog.clear()
         self.tally.dirty.clear()
 

@@ -1,0 +1,1 @@
+"""End to end: a served gateway, real clients, a scripted provider."""
