@@ -6,6 +6,7 @@ from api.asgi import Receive
 from gateway.errors import GatewayError, TooLarge, UnsupportedMedia
 
 _READ_AS_JSON = frozenset({"", "application/x-www-form-urlencoded", "text/plain", "application/octet-stream"})
+_LONG = 65_536
 
 
 class CallerLeft(GatewayError):
@@ -34,6 +35,12 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int
             return bytes(pieces)
         message = await receive()
     raise CallerLeft
+
+
+def is_long(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a body is large, or of unsaid length."""
+    declared = headers.get(b"content-length", b"")
+    return not declared.isdigit() or int(declared) > _LONG
 
 
 def check_media(headers: Mapping[bytes, bytes]) -> None:

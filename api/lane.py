@@ -12,7 +12,7 @@ import traceback
 
 from api.answer import Answer
 from api.asgi import Receive, Scope, Send
-from api.body import CallerLeft, read_body
+from api.body import CallerLeft, is_long, read_body
 from api.departure import Departure
 from api.doors import DOORS, Dialect, Door, Inference, Reading, dialect_of, find_door
 from api.hosts import Hosts
@@ -52,6 +52,8 @@ class Lane:
                 status, body = await self.reader.read(door, rest, origin)
                 await answer.json(status, body)
             elif isinstance(door, Inference):
+                if is_long(headers):
+                    await self.gateway.directory.identify(origin)  # strangers are not listened to for long
                 ask = door.parse(await read_body(receive, headers, self.body_limit))
                 call = Call(id=call_id, ask=ask, origin=origin, started=self.gateway.clock.monotonic())
                 await self._run(call, dialect, answer, receive)

@@ -50,6 +50,7 @@ class Connection(asyncio.Protocol):
         self.headers = {}
         self.reusable = self._head_seen = self._complete = False
         self._head_size = self._buffered = 0
+        self._body.clear()
         self._silent = True
         self._sent_at = self._loop.time()
         if self._transport is None:

@@ -128,10 +128,13 @@ class Admitted:
 
     async def _settle(self) -> None:
         gateway, tab = self._gateway, self._tab
-        clock = gateway.clock
-        settlement = await settlement_of(tab, monotonic=clock.monotonic(), counter=gateway.counter)
+        try:
+            settlement = await settlement_of(
+                tab, monotonic=gateway.clock.monotonic(), counter=gateway.counter
+            )
+        finally:
+            gateway.open.discard(tab)  # from here on nobody renews the lease: what fails below is swept
         self._entry = settlement.entry
-        gateway.open.discard(tab)
         await gateway.teller.settle(settlement)
 
     def outcome(self, reply: Reply) -> Outcome:
