@@ -124,15 +124,14 @@ def price_usage(usage: Usage, card: PriceCard | None, terms: Terms, service_tier
     sheet = sheet_for(card.sheets, prompt, service_tier) if card is not None else None
     if card is None or sheet is None:
         return Priced(lines=tuple(_line(meter, count, None, 0, 0) for meter, count in units))
-    prices = sheet.prices
-    if sheet.fee and not usage.request:
+    sold = sheet_for(sell_sheets(card, terms), prompt, service_tier)
+    if (sheet.fee or (sold is not None and sold.fee)) and not usage.request:
         units.append(("request", 1))
-    rows = [prices.get(meter) for meter, _ in units]
+    rows = [sheet.prices.get(meter) for meter, _ in units]
     costs = [count * row.pico if row else 0 for (_, count), row in zip(units, rows, strict=True)]
     cost_nanos = charge_nanos = allocate(costs, _PICO_PER_NANO)
-    sell = sell_sheets(card, terms)
-    if sell or terms.markup_bps:
-        charges = _charges(units, costs, sheet_for(sell, prompt, service_tier), terms)
+    if sold is not None or terms.markup_bps:
+        charges = _charges(units, costs, sold, terms)
         charge_nanos = allocate(charges, _PICO_PER_NANO * _BASIS_POINTS)
     lines = tuple(
         [

@@ -201,13 +201,14 @@ class SqliteBooks:
             changes.corrections.append(settled.entry)
             self._freed.append(identifier)
             changes.unusual = True
-        elif not self._waits(identifier) and mirror.append(settled.entry):
+        elif not self._waits(identifier, changes) and mirror.append(settled.entry):
             spent = Amounts(requests=1, tokens=order.tokens, nano=settled.entry.charge_nano)
             self.tally.spend(order.hold, spent, now_ms)
             changes.unusual = True
 
-    def _waits(self, identifier: UUID) -> bool:
-        return any(one.held.id == identifier for one in self._backlog)
+    def _waits(self, identifier: UUID, changes: "Changes") -> bool:
+        """Whether the call is closed already, and on its way to the ledger."""
+        return any(one.held.id == identifier for one in (*self._backlog, *changes.closed))
 
     def _sweep(self, mirror: Mirror, now_ms: int) -> list[Verdict]:
         over = self.tally.expire(now_ms)
