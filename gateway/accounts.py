@@ -16,6 +16,10 @@ LARGEST_AMOUNT = 1 << 53
 """Counters stay exact in every store, doubles included: $9.0 M a window."""
 
 
+LARGEST_ENTRY = 1 << 62
+"""No entry is more: what a provider would have to be paid for it, no ledger could hold."""
+
+
 class Account(Struct, frozen=True, kw_only=True, gc=False):
     """One counter with its limit: a quota of requests, tokens or places, or a budget of nano-dollars."""
 

@@ -115,8 +115,16 @@ class Tally:
             return Settled(entry=entry, known=False)
         correction = correct_entry(swept.skeleton, entry, now_ms)
         difference = Amounts(tokens=settlement.tokens - swept.amounts.tokens, nano=correction.charge_nano)
-        self.spend(settlement.hold, difference, now_ms)
+        self._respend(swept, difference)
         return Settled(entry=correction, known=True)
+
+    def _respend(self, swept: Held, difference: Amounts) -> None:
+        """A correction belongs to the windows of its call: given back in another, it could be spent twice."""
+        for share in swept.shares:
+            counter = self.counters.get((share.account, share.start_ms))
+            if counter is not None:
+                counter.spent += getattr(difference, share.unit)
+                self.dirty.add(counter)
 
     def close(self, identifier: UUID, *, tokens: int, nano: int) -> bool:
         """Spend from an open hold and give back its rest; whether there was one."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from gateway.accounts import Account, Amounts, Hold, Refusal
+from gateway.accounts import LARGEST_AMOUNT, Account, Amounts, Hold, Refusal
 from gateway.bounds import Bound, bound_of
 from gateway.call import Call
 from gateway.catalog import Model, Snapshot, unknown_model
@@ -58,17 +58,20 @@ def choose_model(call: Call, principal: Principal, snapshot: Snapshot) -> Model:
     if not name:
         raise InvalidRequest("Name a model: there is no default for this kind of call.", param="model")
     model = snapshot.resolve(name)
-    if not may_use(principal, name, model.name) or not _serves(model, principal):
+    if not may_use(principal, model, name):
         raise unknown_model(name)
     if model.kind != kind and not model.pattern:
         raise InvalidRequest(f"The model '{model.name}' does not serve {kind} calls.", param="model")
     return model
 
 
-def may_use(principal: Principal, *names: str) -> bool:
-    """Whether a key is allowed a model, by any of the names it goes by."""
+def may_use(principal: Principal, model: Model, name: str) -> bool:
+    """Whether a key is allowed a model by either name, and anything is there that serves its tenant."""
+    owners = (None, principal.tenant_id)
+    if not any([deployment.provider.tenant_id in owners for deployment in model.deployments]):
+        return False
     allowed = principal.models
-    return not allowed or any(matches(pattern, name) for pattern in allowed for name in names)
+    return not allowed or any(matches(pattern, one) for pattern in allowed for one in (name, model.name))
 
 
 def accounts_of(principal: Principal, end_user: EndUser | None, model: Model) -> tuple[Account, ...]:
@@ -99,17 +102,12 @@ def refuse(refusal: Refusal) -> GatewayError:
 
 def _affordable(bound: Bound, accounts: tuple[Account, ...]) -> int:
     if not any(account.unit == "nano" for account in accounts):
-        return bound.charge_nano or 0
+        return min(bound.charge_nano or 0, LARGEST_AMOUNT)
     if not bound.priced:
         raise Unpriced
     if bound.charge_nano is None:
         raise Unbounded
-    return bound.charge_nano
-
-
-def _serves(model: Model, principal: Principal) -> bool:
-    owners = (None, principal.tenant_id)
-    return any([deployment.provider.tenant_id in owners for deployment in model.deployments])
+    return min(bound.charge_nano, LARGEST_AMOUNT)
 
 
 def _skeleton(

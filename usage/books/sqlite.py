@@ -21,7 +21,7 @@ from uuid import UUID
 
 import msgspec
 
-from gateway.accounts import Amounts, Hold, Order, Renewal, Settlement, Verdict
+from gateway.accounts import LARGEST_ENTRY, Amounts, Hold, Order, Renewal, Settlement, Verdict
 from gateway.entry import Entry
 from gateway.errors import BooksAway
 from gateway.ports import Clock
@@ -36,7 +36,7 @@ DRAIN_AT = 64
 CHECKPOINT_AT = 2_000
 """So many entries after a checkpoint the next one is due, that the log may not grow long."""
 
-_FAILURES = (sqlite3.Error, msgspec.MsgspecError)
+_FAILURES = (sqlite3.Error, msgspec.MsgspecError, OverflowError)
 
 logger = logging.getLogger(__name__)
 
@@ -109,13 +109,15 @@ class SqliteBooks:
     async def _ask(self, orders: Sequence[Order] | None, *, drain: bool = False) -> Sequence[Verdict]:
         async with self._turn:
             mirror = self._mirror
-            if mirror is None:
+            if mirror is None or not all(map(_is_sane, orders or ())):
                 raise BooksAway
             try:
                 verdicts = await self._carry_out_all(mirror, orders, drain)
             except _FAILURES as error:
                 logger.exception("the books could not be written")
                 self._stale = True
+                with suppress(sqlite3.Error):
+                    mirror.roll_back()  # or other writers would find the file locked until the next order
                 raise BooksAway from error
         if self._backlog and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(DRAIN_AFTER, self._drain_soon)
@@ -258,6 +260,14 @@ class Changes:
 
 
 _DONE = Verdict()
+
+
+def _is_sane(order: Order) -> bool:
+    """Whether every column can hold it: one that none could would block the ledger for all."""
+    if not isinstance(order, Settlement):
+        return True
+    amounts = (order.entry.cost_nano, order.entry.charge_nano, order.tokens)
+    return all(abs(amount) <= LARGEST_ENTRY for amount in amounts)
 
 
 def _lock_beside(path: Path) -> IO[str]:
