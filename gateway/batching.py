@@ -12,7 +12,8 @@ from gateway.entry import abandoned_entry
 from gateway.errors import BooksAway
 from gateway.ports import Books
 
-_Waiting = tuple[Order, "asyncio.Future[Verdict]"]
+_Waiting = tuple[Order, "asyncio.Future[Verdict]", bool]
+"""An order, who waits for it, and whether what it opens is closed again should they have left."""
 
 
 class Teller:
@@ -25,7 +26,7 @@ class Teller:
 
     async def admit(self, hold: Hold) -> Verdict:
         """Ask for a new hold; if the caller leaves meanwhile, the hold is given back."""
-        future = self._enqueue(hold)
+        future = self._enqueue(hold, opens=True)
         try:
             return await future
         except asyncio.CancelledError:
@@ -50,10 +51,10 @@ class Teller:
         if self._pump is not None:
             await asyncio.wait([self._pump])
 
-    def _enqueue(self, order: Order) -> "asyncio.Future[Verdict]":
+    def _enqueue(self, order: Order, *, opens: bool = False) -> "asyncio.Future[Verdict]":
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Verdict] = loop.create_future()
-        self._waiting.append((order, future))
+        self._waiting.append((order, future, opens))
         if self._pump is None:
             self._pump = loop.create_task(self._carry())
         return future
@@ -63,20 +64,22 @@ class Teller:
             await asyncio.sleep(0)  # whoever is ready in this turn of the loop comes along
             batch, self._waiting = self._waiting, []
             try:
-                verdicts = await self.books.post([order for order, _ in batch])
+                verdicts = await self.books.post([order for order, _, _ in batch])
             except BooksAway as error:
                 _fail(batch, error)
             except Exception as error:  # noqa: BLE001 - a store's unforeseen failure must not strand callers
                 _fail(batch, BooksAway(), error)
             else:
-                for (order, future), verdict in zip(batch, verdicts, strict=True):
-                    self._deliver(order, future, verdict)
+                for waiting, verdict in zip(batch, verdicts, strict=True):
+                    self._deliver(*waiting, verdict)
         self._pump = None
 
-    def _deliver(self, order: Order, future: "asyncio.Future[Verdict]", verdict: Verdict) -> None:
+    def _deliver(
+        self, order: Order, future: "asyncio.Future[Verdict]", opens: bool, verdict: Verdict
+    ) -> None:
         if not future.cancelled():
             future.set_result(verdict)
-        elif isinstance(order, Hold) and verdict.refusal is None:
+        elif opens and isinstance(order, Hold) and verdict.refusal is None:
             self._give_back(order)
 
     def _give_back(self, hold: Hold) -> None:
@@ -84,8 +87,8 @@ class Teller:
 
 
 def _fail(batch: list[_Waiting], error: BooksAway, cause: Exception | None = None) -> None:
-    error.__cause__ = cause
-    for _, future in batch:
+    error.__cause__ = cause or error.__cause__
+    for _, future, _ in batch:
         if not future.cancelled():
             future.set_exception(error)
             future.exception()  # a caller who left does not make the loop complain

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from gateway.call import Ask
-from gateway.catalog import Deployment, Model
+from gateway.catalog import Model
 from gateway.pricing import Terms, card_at, worst_charge
 
 OVERHEAD_TOKENS = 16
@@ -26,18 +26,29 @@ class Bound(Struct, frozen=True, kw_only=True, gc=False):
     priced: bool
 
 
-def bound_of(ask: Ask, model: Model, deployments: tuple[Deployment, ...], terms: Terms, now_ms: int) -> Bound:
-    """The dearest that any of the deployments can make of this ask."""
-    inputs, outputs = input_bound(ask, model), output_bound(ask, model)
+def bound_of(ask: Ask, models: tuple[Model, ...], terms: Terms, now_ms: int) -> Bound:
+    """The dearest that any of the models' deployments can make of this ask."""
+    most_in: int | None = 0
+    most_out: int | None = 0
+    nano: int | None = 0
     priced = True
-    nano = None if inputs is None or outputs is None else 0
-    for deployment in deployments:
-        card = card_at(deployment.cards, now_ms)
-        if card is None:
-            priced = False
-        elif nano is not None:
-            nano = max(nano, worst_charge(card, terms, inputs or 0, outputs or 0))
-    return Bound(input=inputs, output=outputs, charge_nano=nano, priced=priced)
+    for model in models:
+        inputs, outputs = input_bound(ask, model), output_bound(ask, model)
+        most_in, most_out = _larger(most_in, inputs), _larger(most_out, outputs)
+        for deployment in model.deployments:
+            card = card_at(deployment.cards, now_ms)
+            if card is None:
+                priced = False
+            elif inputs is None or outputs is None:
+                nano = None
+            else:
+                nano = _larger(nano, worst_charge(card, terms, inputs, outputs))
+    return Bound(input=most_in, output=most_out, charge_nano=nano, priced=priced)
+
+
+def _larger(one: int | None, other: int | None) -> int | None:
+    """Of two bounds, the one that holds for both; no bound is larger than any."""
+    return None if one is None or other is None else max(one, other)
 
 
 def input_bound(ask: Ask, model: Model) -> int | None:

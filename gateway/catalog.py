@@ -107,7 +107,7 @@ class Snapshot:
         self._cards_for = cards_for
         self._patterns = tuple(name for name in models if "*" in name)
         self._resolved: dict[str, Model] = {}
-        self._reach: dict[tuple[str, UUID], tuple[Deployment, ...]] = {}
+        self._reach: dict[tuple[str, UUID], tuple[Model, ...]] = {}
 
     def resolve(self, name: str) -> Model:
         """The model of a name: exactly, then as an alias, then by the longest pattern."""
@@ -118,18 +118,24 @@ class Snapshot:
                 self._resolved[name] = found
         return found
 
-    def reachable(self, model: Model, tenant_id: UUID) -> tuple[Deployment, ...]:
-        """Every deployment that may come to answer a tenant's call, fallbacks included."""
+    def reachable(self, model: Model, tenant_id: UUID) -> tuple[Model, ...]:
+        """Every model that may come to answer a tenant's call, with the deployments that serve them."""
         key = (model.name, tenant_id)
         found = self._reach.get(key)
         if found is None:
-            models = [model, *(self.resolve(name) for names in model.fallbacks.values() for name in names)]
-            owners = (None, tenant_id)
-            every = (one for each in models for one in each.deployments)
-            found = tuple(one for one in every if one.provider.tenant_id in owners)
+            names = dict.fromkeys(name for names in model.fallbacks.values() for name in names)
+            models = (model, *filter(None, map(self.find, names)))
+            found = tuple(replace(one, deployments=_serving(one, tenant_id)) for one in models)
             if len(self._reach) < _RESOLVED_AT_MOST:
                 self._reach[key] = found
         return found
+
+    def find(self, name: str) -> Model | None:
+        """The model of a name, if there is one: fallbacks may name what is blocked or gone."""
+        try:
+            return self.resolve(name)
+        except UnknownModel:
+            return None
 
     def _find(self, name: str) -> Model:
         if name in self.models and "*" not in name:
@@ -162,6 +168,10 @@ class Snapshot:
             upstream=upstream,
             cards=self._cards_for(deployment.provider, upstream, deployment.region),
         )
+
+
+def _serving(model: Model, tenant_id: UUID) -> tuple[Deployment, ...]:
+    return tuple(one for one in model.deployments if one.provider.tenant_id in (None, tenant_id))
 
 
 def unknown_model(name: str) -> UnknownModel:

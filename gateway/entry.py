@@ -57,6 +57,12 @@ class Entry(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     corrects: UUID | None = None
 
 
+def at_bound(entry: Entry, nano: int, attempts: int = 1) -> Entry:
+    """The entry as it stands until somebody knows better: at the most that its attempts can cost."""
+    line = Line(meter="bound", units=attempts, pico=0, cost_nano=nano, charge_nano=nano, price=0)
+    return replace(entry, cost_nano=nano, charge_nano=nano, lines=(line,) if nano else ())
+
+
 def abandoned_entry(skeleton: Entry) -> Entry:
     """The entry of a call that was admitted and then given up before any provider heard of it."""
     return replace(skeleton, status="failed", cost_nano=0, charge_nano=0, lines=(), estimated=False)

@@ -25,8 +25,8 @@ PARENTS: Mapping[str, str] = {
 
 _PICO_PER_NANO = 1000
 _BASIS_POINTS = 10_000
-_INPUT_METERS = ("input", "cache_write_5m", "cache_write_1h")
-_OUTPUT_METERS = ("output", "reasoning")
+_INPUT_METERS = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "audio_in")
+_OUTPUT_METERS = ("output", "reasoning", "audio_out")
 
 
 class Price(Struct, frozen=True, kw_only=True, gc=False):

@@ -78,13 +78,16 @@ class Tally:
 
     def admit(self, hold: Hold, now_ms: int) -> Verdict:
         """Set the hold's amounts aside on all its accounts, or on none."""
+        if hold.id in self.swept and hold.accounts:
+            return Verdict(refusal=Refusal(account=hold.accounts[0], retry_ms=_CONCURRENCY_RETRY_MS))
         known = self.holds.get(hold.id)
         before = _NOTHING if known is None else known.amounts
         current, amounts = self._current, hold.amounts
         places = []
+        sits = {} if known is None else {share.account: share for share in known.shares}
         for account in hold.accounts:
-            counter = current.get(account.id)
-            if counter is None or counter.ends_ms <= now_ms:
+            counter = self._at(sits[account.id]) if account.id in sits else current.get(account.id)
+            if counter is None or (counter.ends_ms <= now_ms and known is None):
                 counter = self._turn(account, now_ms)
             more = getattr(amounts, account.unit) - getattr(before, account.unit)
             if (more > 0 and counter.spent + counter.held + more > account.limit) or self._cooling:
@@ -165,7 +168,7 @@ class Tally:
     def forget(self, now_ms: int) -> tuple[list[Counter], list[UUID]]:
         """Drop counters of windows that ended before any open hold began, and holds swept long ago."""
         horizon_ms = now_ms - 10 * self.lease_ms
-        counters = [counter for counter in self.counters.values() if counter.ends_ms < horizon_ms]
+        counters = [one for one in self.counters.values() if one.ends_ms < horizon_ms and not one.held]
         for counter in counters:
             account = counter.share.account
             del self.counters[account, counter.share.start_ms]
@@ -194,10 +197,11 @@ class Tally:
             nano=max(known.amounts.nano, hold.amounts.nano),
         )
         for share in known.shares:
-            counter = self.counters[share.account, share.start_ms]
+            counter = self._at(share)
             counter.held += _amount(raised, share.unit) - _amount(known.amounts, share.unit)
         known.amounts = raised
-        known.skeleton = hold.skeleton
+        if hold.skeleton.charge_nano >= known.skeleton.charge_nano:
+            known.skeleton = hold.skeleton
 
     def _refuse(
         self, account: Account, counter: Counter, more: int, is_known: bool, now_ms: int
@@ -212,7 +216,7 @@ class Tally:
         if account.cooldown_ms:
             self._cooling[account.id] = now_ms + account.cooldown_ms
         if account.unit == "concurrency":
-            return Refusal(account=account, retry_ms=_CONCURRENCY_RETRY_MS)
+            return Refusal(account=account, retry_ms=max(_CONCURRENCY_RETRY_MS, account.cooldown_ms))
         return Refusal(account=account, retry_ms=max(counter.ends_ms - now_ms, account.cooldown_ms))
 
     def _counter(self, account: Account, now_ms: int) -> Counter:
@@ -244,6 +248,10 @@ class Tally:
                 counter.held -= getattr(amounts, unit)
                 counter.spent += getattr(spent, unit)
                 self.dirty.add(counter)
+
+    def _at(self, share: Share) -> Counter:
+        """The counter that a hold sits on, even if its window was forgotten meanwhile."""
+        return self.counters.setdefault((share.account, share.start_ms), Counter(share))
 
     def _take_up(self, counter: Counter) -> None:
         account, start_ms = counter.share.account, counter.share.start_ms

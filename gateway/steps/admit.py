@@ -41,8 +41,7 @@ def open_tab(
     model = choose_model(call, principal, snapshot)
     accounts = accounts_of(principal, end_user, model)
     now_ms = round(now * 1000)
-    deployments = snapshot.reachable(model, principal.tenant_id)
-    bound = bound_of(call.ask, model, deployments, principal.terms, now_ms)
+    bound = bound_of(call.ask, snapshot.reachable(model, principal.tenant_id), principal.terms, now_ms)
     nano = _affordable(bound, accounts)
     amounts = Amounts(requests=1, tokens=(bound.input or 0) + (bound.output or 0), concurrency=1, nano=nano)
     skeleton = _skeleton(call, principal, end_user, model, nano, now_ms)
@@ -113,7 +112,7 @@ def _affordable(bound: Bound, accounts: tuple[Account, ...]) -> int:
 def _skeleton(
     call: Call, principal: Principal, end_user: EndUser | None, model: Model, nano: int, now_ms: int
 ) -> Entry:
-    bound_line = Line(meter="bound", units=1, pico=0, cost_nano=nano, charge_nano=nano, price=0)
+    line = Line(meter="bound", units=1, pico=0, cost_nano=nano, charge_nano=nano, price=0)
     return Entry(
         id=call.id,
         at_ms=now_ms,
@@ -137,7 +136,7 @@ def _skeleton(
         deployment="",
         cost_nano=nano,
         charge_nano=nano,
-        lines=(bound_line,) if nano else (),
+        lines=(line,) if nano else (),
         estimated=True,
         tags=dict(_allowed_tags(call, principal)),
     )

@@ -76,9 +76,10 @@ class Candidates:
 
     def _fallbacks(self) -> Iterator[Deployment]:
         for name in (*self._model.fallbacks.get(self._cause, ()), *self._model.fallbacks.get("any", ())):
-            if name not in self._fallen_back:
-                self._fallen_back.add(name)
-                yield from order_deployments(self._snapshot.resolve(name), self._random, self._usable)
+            model = None if name in self._fallen_back else self._snapshot.find(name)
+            self._fallen_back.add(name)
+            if model is not None:
+                yield from order_deployments(model, self._random, self._usable)
 
 
 def _lot(deployment: Deployment, random: Random) -> float:

@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 
 from gateway.accounts import Settlement
+from gateway.bounds import has_opaque_part
 from gateway.call import Status, Usage
 from gateway.entry import Entry, Line
 from gateway.pricing import Priced, card_at, price_usage
@@ -68,7 +69,8 @@ def _with_unknown(entry: Entry, unknown_nano: int) -> Entry:
 async def _estimate(tab: Tab, counter: TokenCounter) -> Usage:
     members = tab.call.ask.members
     prompt = members.get("messages") or members.get("input") or members.get("prompt")
+    window = tab.model.context_window if has_opaque_part(prompt) else None
     return Usage(
-        input=await counter.count(texts_in(prompt)),
+        input=window or await counter.count(texts_in(prompt)),
         output=await counter.count(tab.delivered),
     )

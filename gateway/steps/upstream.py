@@ -15,6 +15,7 @@ from gateway.batching import Teller
 from gateway.breaker import Breaker
 from gateway.call import Attempt, Event, Reply, Served
 from gateway.catalog import Deployment, Snapshot
+from gateway.entry import at_bound
 from gateway.errors import DeadlinePassed, GatewayError, NoProvider, ProviderCut, ProviderError
 from gateway.patience import Patience
 from gateway.ports import Answer, Clock, Relay, Transport
@@ -90,7 +91,7 @@ class Upstream:
             tokens=one.tokens * (tab.maybe_billed + 1),
             nano=one.nano * (tab.maybe_billed + 1),
         )
-        skeleton = replace(tab.skeleton, cost_nano=wider.nano, charge_nano=wider.nano)
+        skeleton = at_bound(tab.skeleton, wider.nano, attempts=tab.maybe_billed + 1)
         verdict = await self.teller.top_up(replace(tab.hold, amounts=wider, skeleton=skeleton))
         if verdict.refusal is not None:
             raise NoProvider("The call failed, and its budget does not allow another attempt.")
@@ -190,13 +191,16 @@ class Upstream:
         """List an attempt; one whose work nobody saw counts at its bound."""
         seconds = self.clock.monotonic() - began
         tab.upstream_seconds += seconds
+        unseen = unseen and not tab.committed
+        if unseen:
+            tab.usage = None  # the bound stands for all of it
         tab.attempts.append(
             Attempt(
                 deployment=deployment.name,
                 outcome=outcome,
                 milliseconds=round(seconds * 1000),
                 status=status,
-                unknown_nano=tab.attempt_amounts.nano if unseen and not tab.committed else 0,
+                unknown_nano=tab.attempt_amounts.nano if unseen else 0,
             )
         )
 
