@@ -55,22 +55,17 @@ class Reader:
 def visible_models(snapshot: Snapshot, principal: Principal) -> list[Model]:
     """What a key may ask for by name: models and aliases, not patterns."""
     names = [name for name in snapshot.models if "*" not in name]
-    listed = [snapshot.models[name] for name in names if _visible(snapshot.models[name], principal, name)]
+    listed = [snapshot.models[name] for name in names if may_use(principal, snapshot.models[name], name)]
     for alias, target in snapshot.aliases.items():
         with suppress(UnknownModel):
             model = snapshot.resolve(target)
-            if _visible(model, principal, alias):
+            if may_use(principal, model, alias):
                 listed.append(msgspec.structs.replace(model, name=alias))
     return sorted(listed, key=lambda model: model.name)
 
 
 def _one(snapshot: Snapshot, principal: Principal, name: str) -> Model:
     model = snapshot.resolve(name)
-    if not _visible(model, principal, name):
+    if not may_use(principal, model, name):
         raise unknown_model(name)
     return msgspec.structs.replace(model, name=name)
-
-
-def _visible(model: Model, principal: Principal, name: str) -> bool:
-    owners = {deployment.provider.tenant_id for deployment in model.deployments}
-    return may_use(principal, name, model.name) and (None in owners or principal.tenant_id in owners)

@@ -1,0 +1,210 @@
+"""A call from the key to the ledger, whole and streamed."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from msgspec.structs import replace
+
+from gateway.accounts import Order, Settlement, Verdict
+from gateway.errors import BooksAway, BudgetExceeded, ProviderCut, Unauthenticated
+from gateway.exchange import Timeouts
+from gateway.memory import MemoryBooks
+from gateway.retry import Effort
+from tests.support.clock import FakeClock, idle
+from tests.support.engine import (
+    BOUNDED,
+    TENANT,
+    Rig,
+    make_account,
+    make_ask,
+    make_deployment,
+    make_model,
+    make_provider,
+)
+from tests.support.script import (
+    DONE,
+    ROLE,
+    USAGE,
+    Listener,
+    chunk,
+    completes,
+    streams,
+)
+
+COST_NANO = 10 * 1_000 + 5 * 2_000
+WORDS = (ROLE, chunk(content="Hel"), chunk(content="lo"), USAGE)
+
+
+class HeldBackBooks(MemoryBooks):
+    """Books that journal nothing until they are let."""
+
+    def __init__(self, books: MemoryBooks) -> None:
+        super().__init__(books.clock)
+        self.tally, self.entries = books.tally, books.entries
+        self.let = asyncio.Event()
+
+    async def post(self, orders: Sequence[Order]) -> Sequence[Verdict]:
+        if any(isinstance(order, Settlement) for order in orders):
+            await self.let.wait()
+        return await super().post(orders)
+
+
+class ClosedBooks(MemoryBooks):
+    """Books that admit, and are away when it comes to settling."""
+
+    def __init__(self, books: MemoryBooks) -> None:
+        super().__init__(books.clock)
+        self.tally, self.entries = books.tally, books.entries
+
+    async def post(self, orders: Sequence[Order]) -> Sequence[Verdict]:
+        if any(isinstance(order, Settlement) for order in orders):
+            raise BooksAway
+        return await super().post(orders)
+
+
+async def test_an_answer_is_priced_journaled_and_handed_on_untouched(clock: FakeClock) -> None:
+    rig = Rig(completes("hello"), clock=clock, accounts=BOUNDED)
+    outcome = await rig.run()
+    assert b'"content":"hello"' in outcome.reply.body
+    assert outcome.charge_nano == COST_NANO
+    assert outcome.served.deployment == "alpha/m"
+    entry = rig.entry
+    assert (entry.status, entry.charge_nano, entry.cost_nano) == ("settled", COST_NANO, COST_NANO)
+    assert (entry.tenant_id, entry.key, entry.provider, entry.model) == (TENANT, "app", "alpha", "m")
+    assert [(line.meter, line.units) for line in entry.lines] == [("input", 10), ("output", 5)]
+    assert [(attempt.outcome, attempt.status) for attempt in entry.attempts] == [("ok", 200)]
+    assert entry.price_version == "v1"
+    assert not entry.estimated
+    rig.assert_balanced()
+
+
+async def test_an_unknown_key_reaches_neither_books_nor_provider(clock: FakeClock) -> None:
+    rig = Rig(completes(), clock=clock)
+    with pytest.raises(Unauthenticated):
+        await rig.run(credential="gw-charlie")
+    assert (rig.entries, rig.script.requests) == ([], [])
+
+
+async def test_a_refused_call_names_the_account_and_leaves_no_entry(clock: FakeClock) -> None:
+    rig = Rig(completes(), clock=clock, accounts=[make_account("nano", limit=10)])
+    with pytest.raises(BudgetExceeded, match="budget of tenant 'acme' is used up"):
+        await rig.run()
+    assert (rig.entries, rig.script.requests) == ([], [])
+    rig.assert_balanced()
+
+
+async def test_the_rest_of_a_hold_is_there_for_the_next_call(clock: FakeClock) -> None:
+    ask = make_ask(max_tokens=10)
+    worst = (len(ask.body) + 16) * 1_000 + 10 * 2_000
+    rig = Rig(completes(), clock=clock, accounts=[make_account("nano", limit=worst + COST_NANO)])
+    await rig.run(ask)
+    await rig.run(ask)
+    with pytest.raises(BudgetExceeded):
+        await rig.run(ask)
+    assert rig.spent("nano") == 2 * COST_NANO
+
+
+async def test_a_stream_is_relayed_as_it_comes_after_it_was_committed(clock: FakeClock) -> None:
+    listener = Listener()
+    rig = Rig(streams(*WORDS, DONE), clock=clock, accounts=BOUNDED)
+    outcome = await rig.stream(listener)
+    assert listener.served is not None
+    assert listener.served.deployment == "alpha/m"
+    assert listener.heard == [ROLE + WORDS[1], WORDS[2], USAGE]
+    assert outcome.reply.body == DONE
+    assert (rig.entry.status, rig.entry.charge_nano) == ("settled", COST_NANO)
+    rig.assert_balanced()
+
+
+async def test_the_end_of_a_stream_waits_for_the_ledger(clock: FakeClock) -> None:
+    listener = Listener()
+    held_back: list[HeldBackBooks] = []
+
+    def wrapped(books: MemoryBooks) -> HeldBackBooks:
+        held_back.append(HeldBackBooks(books))
+        return held_back[0]
+
+    rig = Rig(streams(*WORDS, DONE), clock=clock, books=wrapped)
+    running = asyncio.create_task(rig.stream(listener))
+    await idle()
+    assert b"".join(listener.heard) == b"".join(WORDS)
+    assert not running.done()
+    assert rig.entries == []
+    held_back[0].let.set()
+    outcome = await running
+    assert outcome.reply.body == DONE
+    assert rig.entry.status == "settled"
+
+
+async def test_an_answer_that_cannot_be_journaled_is_not_given(clock: FakeClock) -> None:
+    rig = Rig(completes(), clock=clock, accounts=BOUNDED, books=ClosedBooks)
+    with pytest.raises(BooksAway):
+        await rig.run()
+    assert not rig.gateway.open
+    assert rig.entries == []
+    clock.advance(61)
+    assert await rig.books.sweep() == 1
+    assert rig.entry.status == "unsettled"
+    rig.assert_balanced()
+
+
+async def test_a_failure_is_told_even_if_the_books_are_away_then(clock: FakeClock) -> None:
+    rig = Rig(streams(ROLE), clock=clock, books=ClosedBooks, effort=Effort(attempts=1))
+    with pytest.raises(ProviderCut):
+        await rig.stream(Listener())
+
+
+async def test_quotas_are_told_before_the_first_byte(clock: FakeClock) -> None:
+    listener = Listener()
+    rig = Rig(streams(*WORDS, DONE), clock=clock, accounts=[make_account("requests", 60, "minute")])
+    await rig.stream(listener)
+    assert listener.served is not None
+    (rate,) = listener.served.rates
+    assert (rate.unit, rate.limit, rate.remaining, rate.reset_ms) == ("requests", 60, 59, 60_000)
+
+
+async def test_an_end_user_is_an_id_in_the_ledger(clock: FakeClock) -> None:
+    rig = Rig(completes(), clock=clock)
+    person = await rig.gateway.directory.end_user(rig.principal, "charlie")
+    await rig.run(replace(make_ask(), end_user="charlie"))
+    assert rig.entry.end_user_id == person.id
+
+
+async def test_tending_goes_on_while_nothing_is_open(clock: FakeClock) -> None:
+    rig = Rig(completes(), clock=clock)
+    tending = asyncio.create_task(rig.gateway.tend())
+    await clock.turn(100)
+    assert not tending.done()
+    tending.cancel()
+
+
+async def test_tending_outlives_books_that_are_away(clock: FakeClock) -> None:
+    class AwayBooks(MemoryBooks):
+        async def sweep(self) -> int:
+            raise BooksAway
+
+    rig = Rig(completes(), clock=clock, books=lambda books: AwayBooks(books.clock))
+    tending = asyncio.create_task(rig.gateway.tend())
+    await clock.turn(30)
+    assert not tending.done()
+    tending.cancel()
+
+
+async def test_the_lease_of_a_long_call_is_kept(clock: FakeClock) -> None:
+    ended = asyncio.Event()
+    patient = make_provider(timeouts=Timeouts(idle=500.0))
+    models = [make_model(make_deployment(provider=patient))]
+    rig = Rig(streams(*WORDS, ended, DONE), clock=clock, accounts=BOUNDED, models=models)
+    tending = asyncio.create_task(rig.gateway.tend())
+    running = asyncio.create_task(rig.stream(Listener(), timeout=1000.0))
+    await idle()
+    for _ in range(10):
+        await clock.turn(12)
+        assert not running.done()
+    assert len(rig.books.tally.holds) == 1
+    ended.set()
+    await running
+    tending.cancel()
+    assert rig.entry.status == "settled"
+    rig.assert_balanced()

@@ -1,0 +1,83 @@
+"""The built-in provider answers from the request alone, in OpenAI's format."""
+
+from base64 import b64decode
+from typing import Any
+
+import msgspec
+import pytest
+
+from gateway.exchange import Request
+from gateway.wires.echo import answer
+from gateway.wires.openai import StreamReader, read_reply
+from tests.support.engine import (
+    make_ask,
+)
+
+
+def _ask(path: str = "/chat/completions", **members: Any) -> tuple[int, bytes]:
+    body = msgspec.json.encode({"model": "echo", **members})
+    status, _, pieces = answer(Request(url=f"echo:{path}", headers={}, body=body))
+    return status, b"".join(pieces)
+
+
+def _say(text: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": text}]
+
+
+def test_it_says_what_it_was_told_and_counts() -> None:
+    status, body = _ask(messages=_say("hello there"))
+    reply = read_reply(make_ask(), {}, body)
+    assert status == 200
+    assert b'"content":"hello there"' in body
+    assert reply.usage is not None
+    assert (reply.usage.input, reply.usage.output) == (3, 3)
+
+
+def test_it_streams_the_same_words() -> None:
+    _, body = _ask(messages=_say("one two three"), stream=True, stream_options={"include_usage": True})
+    reader = StreamReader(hides_usage=False)
+    reader.feed(body)
+    assert "".join(reader.delivered) == "one two three"
+    assert reader.finished
+    assert reader.usage is not None
+
+
+def test_it_is_the_same_every_time() -> None:
+    assert _ask(messages=_say("x"), n=2) == _ask(messages=_say("x"), n=2)
+
+
+def test_it_stops_at_the_asked_length() -> None:
+    _, body = _ask(messages=_say("one two three"), max_tokens=2)
+    assert b'"content":"one two"' in body
+    assert b'"finish_reason":"length"' in body
+
+
+def test_it_calls_the_first_tool() -> None:
+    parameters = {
+        "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
+        "required": ["city"],
+    }
+    tools = [{"function": {"name": "weather", "parameters": parameters}}]
+    _, body = _ask(messages=_say("rain?"), tools=tools)
+    called = msgspec.json.decode(body)["choices"][0]["message"]["tool_calls"][0]["function"]
+    assert called == {"name": "weather", "arguments": '{"city":"echo"}'}
+    assert b"tool_calls" not in _ask(messages=_say("rain?"), tools=tools, tool_choice="none")[1]
+
+
+@pytest.mark.parametrize(
+    ("asked", "count"), [("one", 1), (["one", "two"], 2), ([1, 2, 3], 1), ([[1], [2]], 2)]
+)
+def test_it_embeds_texts_and_tokens(asked: Any, count: int) -> None:
+    _, body = _ask("/embeddings", input=asked, dimensions=8)
+    vectors = [one["embedding"] for one in msgspec.json.decode(body)["data"]]
+    assert [len(vector) for vector in vectors] == [8] * count
+    assert sum(number**2 for number in vectors[0]) == pytest.approx(1)
+
+
+def test_it_embeds_in_base64_too() -> None:
+    _, body = _ask("/embeddings", input="x", dimensions=8, encoding_format="base64")
+    assert len(b64decode(msgspec.json.decode(body)["data"][0]["embedding"])) == 32
+
+
+def test_what_it_does_not_understand_it_rejects() -> None:
+    assert _ask(messages="hello")[0] == 400

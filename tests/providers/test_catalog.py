@@ -1,0 +1,169 @@
+"""The catalog in the database as the engine sees it."""
+
+import logging
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from channels.db import database_sync_to_async
+from django.utils import timezone
+
+from gateway.catalog import Deployment, Snapshot
+from gateway.errors import UnknownModel
+from gateway.pricing import card_at
+from providers.catalog import DatabaseCatalog, snapshot_build
+from providers.models import Alias, PlatformDefault, Provider, ProviderKey, Route
+from tenants.revision import current_revision
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+SECRET = "sk-made-up-for-openai"
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    monkeypatch.delenv("MISSING_API_KEY", raising=False)
+
+
+def _served(name: str = "openai") -> tuple[Provider, ProviderKey]:
+    """A provider with a key, and a model there."""
+    provider = factories.make_provider(name, "openai", base_url="https://api.example/v1/")
+    key = factories.make_provider_key(provider)
+    factories.make_deployment(factories.make_model(), provider)
+    return provider, key
+
+
+def _build(reports: list[str] | None = None) -> Snapshot:
+    return snapshot_build(report=(reports if reports is not None else []).append)
+
+
+def _deployments(snapshot: Snapshot, model: str = "gpt-4o-mini") -> Iterable[Deployment]:
+    return snapshot.models[model].deployments
+
+
+def test_a_deployment_carries_its_provider_key_and_prices() -> None:
+    _served()
+    factories.make_price(pico_per_unit=150_000)
+    (deployment,) = _deployments(_build())
+    provider = deployment.provider
+    assert (provider.name, provider.base_url) == ("openai", "https://api.example/v1")
+    assert provider.secret is not None
+    assert provider.secret.reveal() == SECRET
+    (card,) = deployment.cards
+    assert card.sheets[0].prices["input"].pico == 150_000
+
+
+@pytest.mark.parametrize("what", ["provider", "model", "deployment", "key"])
+def test_what_is_blocked_is_not_there(what: str) -> None:
+    provider, key = _served()
+    row: Any = {
+        "provider": provider,
+        "key": key,
+        "deployment": provider.deployments.get(),
+        "model": provider.deployments.get().model,
+    }[what]
+    row.blocked = True
+    row.save()
+    snapshot = _build()
+    if what == "model":
+        with pytest.raises(UnknownModel):
+            snapshot.resolve("gpt-4o-mini")
+    else:
+        assert list(_deployments(snapshot)) == []
+
+
+def test_a_provider_without_keys_needs_none() -> None:
+    factories.make_deployment(factories.make_model(), factories.make_provider())
+    (deployment,) = _deployments(_build())
+    assert deployment.provider.secret is None
+
+
+def test_a_tenants_own_key_serves_that_tenant_alone() -> None:
+    provider, _ = _served()
+    tenant = factories.make_tenant()
+    factories.make_provider_key(provider, "own", tenant=tenant, secret="env:OPENAI_API_KEY")
+    owners = {deployment.provider.tenant_id for deployment in _deployments(_build())}
+    assert owners == {None, tenant.id}
+
+
+def test_a_provider_with_only_a_tenants_key_is_nobody_elses() -> None:
+    _, key = _served()
+    key.tenant = factories.make_tenant()
+    key.save()
+    assert [one.provider.tenant_id for one in _deployments(_build())] == [key.tenant.id]
+
+
+def test_an_unreadable_secret_is_reported_and_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    provider, key = _served()
+    key.secret = "env:MISSING_API_KEY"
+    key.save()
+    reports: list[str] = []
+    assert list(_deployments(_build(reports))) == []
+    assert len(reports) == 1
+    assert "MISSING_API_KEY" in reports[0]
+    factories.make_provider_key(provider, "spare")
+    assert len(list(_deployments(_build(reports)))) == 1
+    assert SECRET not in " ".join(reports)
+    assert SECRET not in caplog.text
+
+
+def test_no_secret_is_shown_in_a_snapshot() -> None:
+    _served()
+    snapshot = _build()
+    assert SECRET not in repr(snapshot.models)
+    assert SECRET not in repr(snapshot.resolve("gpt-4o-mini"))
+
+
+def test_names_aliases_defaults_and_fallbacks() -> None:
+    _served()
+    model = factories.make_model("gpt-4o", context_window=128_000, max_output_tokens=16_384)
+    Alias.objects.create(name="small", target="gpt-4o-mini")
+    PlatformDefault.objects.update_or_create(kind="chat", defaults={"model": "small"})
+    for position, target in ((1, "small"), (0, "gpt-4o-mini")):
+        Route.objects.create(model=model, cause="context_length", target=target, position=position)
+    snapshot = _build()
+    assert snapshot.resolve("small").name == "gpt-4o-mini"
+    assert snapshot.defaults["chat"] == "small"
+    found = snapshot.resolve("gpt-4o")
+    assert found.fallbacks == {"context_length": ("gpt-4o-mini", "small")}
+    assert (found.context_window, found.max_output) == (128_000, 16_384)
+
+
+def test_a_star_has_the_prices_of_what_it_stands_for() -> None:
+    provider = factories.make_provider("openai", "openai", base_url="https://api.example/v1")
+    factories.make_deployment(factories.make_model("openai/*"), provider, upstream_model="*")
+    factories.make_price(model="gpt-4o", pico_per_unit=7)
+    factories.make_price(model="gpt-*", pico_per_unit=8)
+    snapshot = _build()
+    picos = []
+    for name in ("openai/gpt-4o", "openai/gpt-5", "openai/other"):
+        (deployment,) = snapshot.resolve(name).deployments
+        picos.append([card.sheets[0].prices["input"].pico for card in deployment.cards])
+    assert picos == [[7], [8], []]
+
+
+def test_a_price_of_tomorrow_is_known_today() -> None:
+    _served()
+    tomorrow = timezone.now() + timedelta(days=1)
+    factories.make_price(pico_per_unit=1, valid_until=tomorrow)
+    factories.make_price(pico_per_unit=2, valid_from=tomorrow)
+    (deployment,) = _deployments(_build())
+    moments = (timezone.now(), tomorrow)
+    cards = [card_at(deployment.cards, round(moment.timestamp() * 1000)) for moment in moments]
+    assert [card.sheets[0].prices["input"].pico for card in cards if card] == [1, 2]
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_catalog_takes_up_a_new_revision() -> None:
+    catalog = DatabaseCatalog(report=logging.getLogger(__name__).warning)
+    assert catalog.revision == -1
+    await catalog.refresh()
+    before = catalog.snapshot()
+    await database_sync_to_async(factories.make_model)()
+    await catalog.refresh()
+    assert catalog.snapshot() is not before
+    assert "gpt-4o-mini" in catalog.snapshot().models
+    assert catalog.revision == await database_sync_to_async(current_revision)()
