@@ -77,9 +77,10 @@ def _provider_rows() -> Sequence[Provider]:
 
 def _providers(row: Provider, report: Report) -> Iterator[engine.Provider]:
     """A provider once for everyone, and once for each tenant that brought a key of its own."""
-    keys = [key for key in row.keys.all() if not key.blocked]
+    every = row.keys.all()
+    keys = [key for key in every if not key.blocked]
     shared = [key for key in keys if key.tenant_id in (None, row.tenant_id)]
-    if not keys:
+    if not every:
         yield _provider(row, None, row.tenant_id)
     opened = next(filter(None, (_secret(key, report) for key in shared)), None)
     if opened is not None:

@@ -8,7 +8,7 @@ does not reach the database each time. Memory is bounded: whoever was not asked 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Generic, TypeVar
 
 from channels.db import database_sync_to_async
@@ -103,6 +103,8 @@ def _check_network(address: str, networks: tuple[str, ...]) -> None:
         here = ip_address(address)
     except ValueError:
         raise Forbidden("This key may not be used from this address.") from None
+    if isinstance(here, IPv6Address) and here.ipv4_mapped is not None:
+        here = here.ipv4_mapped  # how a dual-stack socket shows a caller over IPv4
     if not any(here in ip_network(network, strict=False) for network in networks):
         raise Forbidden("This key may not be used from this address.")
 
