@@ -5,12 +5,15 @@ hold is being decided has that hold closed again.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable
 
 from gateway.accounts import Hold, Order, Renewal, Settlement, Verdict
 from gateway.entry import abandoned_entry
 from gateway.errors import BooksAway
 from gateway.ports import Books
+
+logger = logging.getLogger(__name__)
 
 _Waiting = tuple[Order, "asyncio.Future[Verdict]", bool]
 """An order, who waits for it, and whether what it opens is closed again should they have left."""
@@ -67,7 +70,8 @@ class Teller:
                 verdicts = await self.books.post([order for order, _, _ in batch])
             except BooksAway as error:
                 _fail(batch, error)
-            except Exception as error:  # noqa: BLE001 - a store's unforeseen failure must not strand callers
+            except Exception as error:
+                logger.exception("the books failed in a way they do not know")
                 _fail(batch, BooksAway(), error)
             else:
                 for waiting, verdict in zip(batch, verdicts, strict=True):

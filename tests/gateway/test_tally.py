@@ -146,6 +146,7 @@ def test_a_raise_is_measured_where_the_hold_sits() -> None:
     daily = make_account("nano", limit=1_000, window="day")
     hold = make_hold(daily, nano=900)
     tally.admit(hold, NOON)
+    assert _admit(tally, daily, nano=100, at=NOON + DAY)
     refusal = tally.admit(make_hold(daily, identifier=hold.id, nano=1_800), NOON + DAY).refusal
     assert refusal is not None
     assert refusal.account == daily

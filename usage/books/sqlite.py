@@ -13,10 +13,11 @@ import asyncio
 import fcntl
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -35,6 +36,8 @@ DRAIN_AT = 64
 
 CHECKPOINT_AT = 2_000
 """So many entries after a checkpoint the next one is due, that the log may not grow long."""
+
+_Result = TypeVar("_Result")
 
 _FAILURES = (sqlite3.Error, msgspec.MsgspecError, OverflowError)
 
@@ -131,12 +134,12 @@ class SqliteBooks:
                 return self._transact(mirror, orders, drain=drain)
             except Busy:
                 self._stale = True
-        return await asyncio.to_thread(self._transact, mirror, orders, drain=drain, patient=True)
+        return await _in_thread(partial(self._transact, mirror, orders, drain=drain, patient=True))
 
     async def _checkpoint(self) -> None:
         self._drained = 0
         if self._mirror is not None:
-            await asyncio.to_thread(self._mirror.checkpoint)
+            await _in_thread(self._mirror.checkpoint)
 
     def _drain_soon(self) -> None:
         self._timer = None
@@ -260,6 +263,16 @@ class Changes:
 
 
 _DONE = Verdict()
+
+
+async def _in_thread(work: Callable[[], _Result]) -> _Result:
+    """Run in a thread, and see it to its end even if the caller is cancelled: it has the connection."""
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def _is_sane(order: Order) -> bool:
