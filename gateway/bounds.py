@@ -8,12 +8,12 @@ from msgspec import Raw, Struct
 from gateway.call import Ask
 from gateway.catalog import Model
 from gateway.pricing import Terms, card_at, worst_charge
+from gateway.texts import OPAQUE_PARTS
 
 OVERHEAD_TOKENS = 16
 """What a provider's template may add around a call, beyond the JSON that already counts as prompt."""
 
-_OPAQUE_PARTS = frozenset({"image_url", "input_audio", "file", "input_image", "input_file", "video_url"})
-_OPAQUE_MARKS = tuple(f'"{part}"'.encode() for part in sorted(_OPAQUE_PARTS))
+_OPAQUE_MARKS = tuple(f'"{part}"'.encode() for part in sorted(OPAQUE_PARTS))
 _ESCAPED_ASCII = b"\\u00"
 
 
@@ -91,7 +91,7 @@ def _mentions(value: Any) -> bool:
     while waiting:
         one = waiting.pop()
         if isinstance(one, dict):
-            if not _OPAQUE_PARTS.isdisjoint(one) or one.get("type") in _OPAQUE_PARTS:
+            if not OPAQUE_PARTS.isdisjoint(one) or one.get("type") in OPAQUE_PARTS:
                 return True
             waiting.extend(one.values())
         elif isinstance(one, list):

@@ -17,6 +17,11 @@ class Breaker:
         self._opened_at: float | None = None
         self._probe_since: float | None = None
 
+    @property
+    def is_well(self) -> bool:
+        """Nothing speaks against the deployment: a new breaker would be the same."""
+        return not self._failures and self._opened_at is None
+
     def state(self, now: float) -> State:
         """What the breaker is now."""
         if self._opened_at is None:

@@ -112,6 +112,7 @@ class Reply(Struct, frozen=True, kw_only=True, gc=False):
     body: bytes
     headers: dict[str, str] = {}
     usage: Usage | None = None
+    service_tier: str = ""
     texts: tuple[str, ...] = ()
     """What was said, to be counted here, when the provider did not count."""
     empty: bool = False

@@ -91,8 +91,8 @@ class Gateway:
             await self.clock.sleep(min(SWEEP_EVERY, renew_every))
             with suppress(BooksAway):  # logged where it happened; the next turn tries again
                 if self.clock.monotonic() - last_renewal >= renew_every:
-                    last_renewal = self.clock.monotonic()
                     await asyncio.gather(*self.teller.renew([Renewal(id=tab.call.id) for tab in self.open]))
+                    last_renewal = self.clock.monotonic()
                 await self.teller.books.sweep()
 
 

@@ -35,10 +35,6 @@ class Frames:
         self._searched = max(0, len(buffer) - _LONGEST_BOUNDARY + 1)
         return events
 
-    def rest(self) -> bytes:
-        """What came after the last boundary."""
-        return bytes(self._buffer)
-
 
 def event_data(event: bytes) -> bytes | None:
     """The data of an event, several lines joined; None for a comment or an event without data."""

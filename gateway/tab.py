@@ -22,6 +22,7 @@ class Tab:
         "rates",
         "reached",
         "served",
+        "service_tier",
         "ttft",
         "upstream_seconds",
         "usage",
@@ -38,6 +39,8 @@ class Tab:
         self.served: Deployment | None = None
         """The deployment that answered."""
         self.usage: Usage | None = None
+        self.service_tier = ""
+        """The class of service that the provider says it gave, which has prices of its own."""
         self.delivered: list[str] = []
         self.committed = False
         """The caller has been sent something: no failover any more."""

@@ -6,7 +6,26 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-_NOT_SPOKEN = frozenset({"role", "type", "id", "object", "finish_reason"})
+OPAQUE_PARTS = frozenset(
+    {
+        "audio",
+        "audio_url",
+        "document",
+        "document_url",
+        "file",
+        "image",
+        "image_url",
+        "input_audio",
+        "input_file",
+        "input_image",
+        "input_video",
+        "video",
+        "video_url",
+    }
+)
+"""What messages hold beside text: its tokens cannot be counted from the request."""
+
+_NOT_SPOKEN = OPAQUE_PARTS | {"role", "type", "id", "object", "finish_reason"}
 
 
 def _decoded(value: Raw) -> Any:

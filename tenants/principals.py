@@ -46,7 +46,7 @@ def known_load(*, credential: str, tenant_name: str, project_name: str) -> Known
 def end_user_load(*, principal: Principal, name: str) -> EngineEndUser:
     """Find a tenant's end user; at first sight they get a row, whose id stands for them in the ledger."""
     row, _ = EndUser.objects.select_related("tenant", "limit_class").get_or_create(
-        tenant_id=principal.tenant_id, name=name[:_LONGEST_END_USER]
+        tenant_id=principal.tenant_id, name=name.replace("\x00", "")[:_LONGEST_END_USER]
     )
     accounts = end_user_accounts(end_user=row, zone=row.tenant.time_zone)
     return EngineEndUser(id=row.id, accounts=accounts, blocked=row.blocked)

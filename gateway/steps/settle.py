@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from gateway.accounts import Settlement
+from gateway.accounts import LARGEST_ENTRY, Settlement
 from gateway.bounds import has_opaque_part
 from gateway.call import Status, Usage
 from gateway.entry import Entry, Line
@@ -20,20 +20,30 @@ async def settlement_of(tab: Tab, *, monotonic: float, counter: TokenCounter) ->
     estimated = usage is None and (tab.served is not None or tab.committed)
     if estimated:
         usage = await _estimate(tab, counter)
-    unknown = sum([attempt.unknown_nano for attempt in tab.attempts])
-    entry = _entry(tab, usage, estimated, bool(unknown), monotonic)
-    if not unknown:
-        return Settlement(hold=tab.hold, entry=entry, tokens=usage.tokens if usage else 0)
-    return Settlement(hold=tab.hold, entry=_with_unknown(entry, unknown), tokens=tab.hold.amounts.tokens)
+    seen = usage or _NOTHING
+    priced = Priced() if usage is None else _priced(tab, usage)
+    unseen = [attempt.unknown_nano for attempt in tab.attempts if attempt.unknown_nano]
+    if max(priced.cost_nano, priced.charge_nano) > LARGEST_ENTRY:
+        usage, seen, priced = None, _NOTHING, Priced()
+        unseen.append(tab.hold.amounts.nano)  # such figures are nonsense, and the bound stands instead
+    status: Status = "settled" if usage is not None else "unsettled" if unseen else "failed"
+    entry = _with_unseen(_entry(tab, status, seen, priced, estimated, monotonic), sum(unseen))
+    return Settlement(hold=tab.hold, entry=entry, tokens=seen.tokens + len(unseen) * tab.hold.amounts.tokens)
 
 
-def _entry(tab: Tab, usage: Usage | None, estimated: bool, unknown: bool, monotonic: float) -> Entry:
+def _priced(tab: Tab, usage: Usage) -> Priced:
+    deployment = tab.served or tab.reached
+    card = card_at(deployment.cards, tab.skeleton.at_ms) if deployment else None
+    return price_usage(usage, card, tab.principal.terms, tab.service_tier)
+
+
+def _entry(
+    tab: Tab, status: Status, usage: Usage, priced: Priced, estimated: bool, monotonic: float
+) -> Entry:
     """The skeleton with what happened and what it came to."""
     deployment = tab.served or tab.reached
-    card = card_at(deployment.cards, tab.skeleton.at_ms) if deployment and usage else None
-    priced = price_usage(usage, card, tab.principal.terms) if usage else Priced()
+    card = card_at(deployment.cards, tab.skeleton.at_ms) if deployment and priced.lines else None
     seconds = monotonic - tab.call.started
-    status: Status = "settled" if usage is not None else "unsettled" if unknown else "failed"
     return replace(
         tab.skeleton,
         status=status,
@@ -41,7 +51,7 @@ def _entry(tab: Tab, usage: Usage | None, estimated: bool, unknown: bool, monoto
         provider=deployment.provider.name if deployment else "",
         deployment_id=deployment.id if deployment else None,
         deployment=deployment.name if deployment else "",
-        meters=usage or _NOTHING,
+        meters=usage,
         cost_nano=priced.cost_nano,
         charge_nano=priced.charge_nano,
         lines=priced.lines,
@@ -54,13 +64,15 @@ def _entry(tab: Tab, usage: Usage | None, estimated: bool, unknown: bool, monoto
     )
 
 
-def _with_unknown(entry: Entry, unknown_nano: int) -> Entry:
+def _with_unseen(entry: Entry, nano: int) -> Entry:
     """Attempts that a provider may bill though nobody saw their answer count at their bound."""
-    line = Line(meter="bound", units=1, pico=0, cost_nano=unknown_nano, charge_nano=unknown_nano, price=0)
+    if not nano:
+        return entry
+    line = Line(meter="bound", units=1, pico=0, cost_nano=nano, charge_nano=nano, price=0)
     return replace(
         entry,
-        cost_nano=entry.cost_nano + unknown_nano,
-        charge_nano=entry.charge_nano + unknown_nano,
+        cost_nano=entry.cost_nano + nano,
+        charge_nano=entry.charge_nano + nano,
         lines=(*entry.lines, line),
         estimated=True,
     )

@@ -26,6 +26,10 @@ from gateway.tab import Tab
 from gateway.ticker import Ticker
 from gateway.wires import WIRES, StreamReader, Wire
 
+_LAST_BOUNDARY = b"\n\n"
+"""Some providers hang up right behind their last line."""
+_BREAKERS_AT_MOST = 10_000
+
 TransportFor = Callable[[Deployment], Transport]
 
 
@@ -134,7 +138,7 @@ class Upstream:
                 patience.expect(timeouts.idle)
                 reply = wire.read_reply(ask, answer.headers, await answer.read())
         check_reply(reply)
-        tab.usage = reply.usage
+        tab.usage, tab.service_tier = reply.usage, reply.service_tier
         tab.delivered.extend(reply.texts)
         return reply
 
@@ -147,7 +151,7 @@ class Upstream:
         async for chunk in answer.chunks():
             patience.rest()
             event = reader.feed(chunk)
-            tab.usage = reader.usage
+            tab.usage, tab.service_tier = reader.usage, reader.service_tier
             if event is not None:
                 if not tab.committed:
                     kept.append(event.data)
@@ -159,7 +163,7 @@ class Upstream:
             if reader.finished:
                 break
             patience.expect(deployment.provider.timeouts.idle)
-        if not reader.finished:
+        if not _has_ended(reader):
             raise ProviderCut
         return Reply(
             status=200,
@@ -182,6 +186,8 @@ class Upstream:
     def _breaker(self, deployment: Deployment) -> Breaker:
         breaker = self.breakers.get(deployment.name)
         if breaker is None:
+            if len(self.breakers) >= _BREAKERS_AT_MOST:  # a star lets callers invent names
+                self.breakers = {name: one for name, one in self.breakers.items() if not one.is_well}
             breaker = self.breakers[deployment.name] = Breaker()
         return breaker
 
@@ -203,6 +209,12 @@ class Upstream:
                 unknown_nano=tab.attempt_amounts.nano if unseen else 0,
             )
         )
+
+
+def _has_ended(reader: StreamReader) -> bool:
+    if not reader.finished:
+        reader.feed(_LAST_BOUNDARY)
+    return reader.finished
 
 
 def served_by(tab: Tab, deployment: Deployment | None) -> Served:

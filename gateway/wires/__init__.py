@@ -21,6 +21,7 @@ class StreamReader(Protocol):
     failure: ProviderError | None
     """What the provider said went wrong, behind the events that came before it."""
     usage: Usage | None
+    service_tier: str
     tail: bytes
     """The end marker, kept back until the ledger has the call."""
     delivered: list[str]

@@ -48,6 +48,7 @@ class _Usage(Struct):
 
 class _Body(Struct):
     usage: Raw = Raw()
+    service_tier: str | None = None
     choices: list[Raw] | None = None
     data: list[Raw] | None = None
 
@@ -60,6 +61,7 @@ class _Choice(Struct):
 
 class _Chunk(Struct):
     choices: list[_Choice] | None = None
+    service_tier: str | None = None
     usage: Raw = Raw()
     error: Raw = Raw()
 
@@ -112,6 +114,7 @@ def read_reply(ask: Ask, headers: Mapping[str, str], body: bytes) -> Reply:
         body=body,
         headers={name: value for name, value in headers.items() if name in PASSED_HEADERS},
         usage=usage,
+        service_tier=read.service_tier or "",
         texts=() if usage is not None or ask.kind != "chat" else _said(payload),
         empty=not payload,
     )
@@ -143,6 +146,7 @@ class StreamReader:
         self.finished = False
         self.failure: errors.ProviderError | None = None
         self.usage: Usage | None = None
+        self.service_tier = ""
         self.tail = b""
         self.delivered: list[str] = []
         self._frames = Frames()
@@ -176,6 +180,8 @@ class StreamReader:
             return False
         for choice in chunk.choices or ():
             self._take(choice)
+        if chunk.service_tier:
+            self.service_tier = chunk.service_tier
         if not _present(chunk.usage):
             return True
         self.usage = read_usage(chunk.usage) or self.usage

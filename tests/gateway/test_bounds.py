@@ -42,7 +42,9 @@ def test_a_prompt_has_never_more_tokens_than_its_bytes(text: str) -> None:
     assert (input_bound(ask, make_model()) or 0) > len(text.encode())
 
 
-@pytest.mark.parametrize("part", ["image_url", "input_audio", "file", "video_url"])
+@pytest.mark.parametrize(
+    "part", ["image_url", "input_audio", "file", "video_url", "audio", "audio_url", "document_url", "image"]
+)
 def test_a_part_of_unknown_size_counts_as_the_whole_context(part: str) -> None:
     ask = make_ask(messages=[{"role": "user", "content": [{"type": part, part: {"x": "y"}}]}])
     assert input_bound(ask, make_model(context_window=128_000)) == 128_000

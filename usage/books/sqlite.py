@@ -20,8 +20,6 @@ from pathlib import Path
 from typing import IO, TypeVar
 from uuid import UUID
 
-import msgspec
-
 from gateway.accounts import LARGEST_ENTRY, Amounts, Hold, Order, Renewal, Settlement, Verdict
 from gateway.entry import Entry
 from gateway.errors import BooksAway
@@ -38,8 +36,6 @@ CHECKPOINT_AT = 2_000
 """So many entries after a checkpoint the next one is due, that the log may not grow long."""
 
 _Result = TypeVar("_Result")
-
-_FAILURES = (sqlite3.Error, msgspec.MsgspecError, OverflowError)
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +112,7 @@ class SqliteBooks:
                 raise BooksAway
             try:
                 verdicts = await self._carry_out_all(mirror, orders, drain)
-            except _FAILURES as error:
+            except Exception as error:  # whatever it was, the tally may be ahead of the file
                 logger.exception("the books could not be written")
                 self._stale = True
                 with suppress(sqlite3.Error):
@@ -139,7 +135,8 @@ class SqliteBooks:
     async def _checkpoint(self) -> None:
         self._drained = 0
         if self._mirror is not None:
-            await _in_thread(self._mirror.checkpoint)
+            with suppress(sqlite3.Error):  # the log is only longer until the next one
+                await _in_thread(self._mirror.checkpoint)
 
     def _drain_soon(self) -> None:
         self._timer = None

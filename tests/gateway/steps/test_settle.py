@@ -2,15 +2,18 @@
 
 import asyncio
 
+import pytest
 from msgspec.structs import replace
 
 from gateway.catalog import Model
-from gateway.pricing import PriceCard
+from gateway.errors import ProviderTimeout
+from gateway.pricing import Price, PriceCard, make_sheet
 from gateway.principal import Policy
 from tests.support.clock import BEGIN, FakeClock
 from tests.support.engine import (
     BOUNDED,
     Rig,
+    make_account,
     make_ask,
     make_card,
     make_deployment,
@@ -23,6 +26,8 @@ from tests.support.script import (
     Listener,
     answers,
     chunk,
+    completes,
+    fails,
     streams,
 )
 
@@ -95,3 +100,48 @@ async def test_an_estimate_does_not_read_a_picture_as_text(clock: FakeClock) -> 
     rig = Rig(answers(b'{"choices":[{"message":{"content":"hi"}}]}'), clock=clock, models=models)
     await rig.run(make_ask(messages=[{"role": "user", "content": parts}]))
     assert rig.entry.meters.input <= 8_000
+
+
+def _tiered() -> list[Model]:
+    normal = {"input": Price(pico=1_000_000, row=1), "output": Price(pico=2_000_000, row=2)}
+    dear = {"input": Price(pico=3_000_000, row=3), "output": Price(pico=6_000_000, row=4)}
+    sheets = (make_sheet(dear, service_tier="priority"), make_sheet(normal))
+    return [make_model(make_deployment(cards=(PriceCard(version="tiers", sheets=sheets),)))]
+
+
+@pytest.mark.parametrize(
+    ("tier", "nano"), [("priority", 10 * 3_000 + 5 * 6_000), ("default", 20_000), (None, 20_000)]
+)
+async def test_the_class_of_service_that_was_given_is_the_one_that_is_charged(
+    tier: str | None, nano: int, clock: FakeClock
+) -> None:
+    said = b'"service_tier":null' if tier is None else b'"service_tier":"%b"' % tier.encode()
+    usage = b'"usage":{"prompt_tokens":10,"completion_tokens":5}'
+    plain = Rig(answers(b'{"choices":[{}],%b,%b}' % (said, usage)), clock=clock, models=_tiered())
+    await plain.run()
+    last = b'data: {"choices":[],%b,%b}\n\n' % (said, usage)
+    streamed = Rig(streams(ROLE, HELLO, last, DONE), clock=clock, models=_tiered())
+    await streamed.stream(Listener())
+    assert [plain.entry.charge_nano, streamed.entry.charge_nano] == [nano, nano]
+
+
+async def test_a_cost_that_no_ledger_could_hold_leaves_the_bound_standing(clock: FakeClock) -> None:
+    models = [make_model(make_deployment(cards=(make_card(input=1 << 62),)))]
+    absurd = answers(b'{"choices":[{}],"usage":{"prompt_tokens":1000000000,"completion_tokens":1}}')
+    rig = Rig(
+        absurd, clock=clock, models=models, accounts=[make_account("nano", limit=1 << 53), *BOUNDED[1:]]
+    )
+    await rig.run()
+    assert (rig.entry.status, rig.entry.estimated) == ("unsettled", True)
+    assert rig.entry.charge_nano == 1 << 53
+    rig.assert_balanced()
+
+
+async def test_attempts_that_nobody_saw_take_tokens_too(clock: FakeClock) -> None:
+    quota = make_account("tokens", limit=10_000, window="minute")
+    models = [make_model(make_deployment("alpha"), make_deployment("beta"))]
+    rig = Rig(fails(ProviderTimeout()), completes(), clock=clock, models=models, accounts=[quota])
+    await rig.run()
+    (counter,) = [one for one in rig.books.tally.counters.values() if one.share.unit == "tokens"]
+    bound = len(make_ask().body) + 16 + 100
+    assert counter.spent == bound + 15
