@@ -21,7 +21,6 @@ _WISHES = frozenset(
     (
         b"x-tenant-id",
         b"x-gateway-project",
-        b"traceparent",
         b"x-gateway-tags",
         b"x-gateway-timeout",
         b"x-gateway-sensitivity",
@@ -44,7 +43,6 @@ def read_origin(headers: Headers, call_id: UUID, address: str, hosts: Hosts) -> 
         project=_text(headers, b"x-gateway-project"),
         address=address,
         request_id=request_id,
-        traceparent=_text(headers, b"traceparent"),
         tags=_tags(headers),
         timeout=_timeout(headers),
         sensitivity=_sensitivity(headers),

@@ -64,7 +64,6 @@ class Origin(Struct, frozen=True, kw_only=True, gc=False):
     project: str = ""
     address: str = ""
     request_id: str = ""
-    traceparent: str = ""
     tags: dict[str, str] = {}
     timeout: float | None = None
     sensitivity: Literal["public", "internal", "confidential"] = "public"

@@ -48,7 +48,6 @@ class Provider(Struct, frozen=True, kw_only=True):
     tenant_id: UUID | None = None
     security: Security = "medium"
     includes_usage: bool = True
-    bills_to_end: bool = False
 
 
 class Deployment(Struct, frozen=True, kw_only=True):
@@ -76,7 +75,6 @@ class Model(Struct, frozen=True, kw_only=True):
     deployments: tuple[Deployment, ...] = ()
     fallbacks: Mapping[str, tuple[str, ...]] = {}
     """By cause of failure: `any`, `error`, `context_length`, `content_policy`, `budget`."""
-    strategy: str = "weighted"
     pattern: str = ""
     """The pattern that a name was resolved by; such a model serves whatever kind is asked."""
     context_window: int | None = None

@@ -26,13 +26,6 @@ class InvalidRequest(GatewayError):
     status = 400
 
 
-class UnprocessableRequest(GatewayError):
-    """The request is well formed, but a value in it is not acceptable."""
-
-    code = "unprocessable_request"
-    status = 422
-
-
 class Unauthenticated(GatewayError):
     """A valid API key is required: send it as `Authorization: Bearer KEY`."""
 

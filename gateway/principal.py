@@ -1,6 +1,5 @@
 """Who calls, with everything the engine needs to know of them."""
 
-from typing import Literal
 from uuid import UUID
 
 from msgspec import Struct
@@ -12,8 +11,6 @@ from gateway.pricing import Terms
 class Policy(Struct, frozen=True, kw_only=True, gc=False):
     """What a tenant has decided for its calls."""
 
-    books_away: Literal["refuse", "allow"] = "refuse"
-    over_budget: Literal["refuse", "clamp"] = "refuse"
     tags: tuple[str, ...] = ()
 
 

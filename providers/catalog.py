@@ -115,7 +115,6 @@ def _provider(row: Provider, secret: engine.Secret | None, tenant_id: UUID | Non
         tenant_id=tenant_id,
         security=_SECURITY[row.security_level],
         includes_usage=row.includes_usage,
-        bills_to_end=row.bills_to_end,
     )
 
 
@@ -139,7 +138,6 @@ def _model(
         kind=row.kind,
         deployments=tuple(deployments),
         fallbacks={cause: tuple(names) for cause, names in fallbacks.items()},
-        strategy=row.strategy,
         context_window=row.context_window,
         max_output=row.max_output_tokens,
         created=round(row.created_at.timestamp()),

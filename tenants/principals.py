@@ -134,8 +134,6 @@ def _principal(tenant: Tenant, key: ApiKey | None, project_name: str) -> Princip
         terms=Terms(tenant_id=tenant.id, markup_bps=tenant.markup_bps),
         default_models={kind: model for kind, model in defaults.items() if model},
         policy=EnginePolicy(
-            books_away="allow" if policy.books_away == Policy.BooksAway.ALLOW else "refuse",
-            over_budget="clamp" if policy.over_budget == Policy.OverBudget.CLAMP else "refuse",
             tags=tuple(policy.tags),
         ),
     )

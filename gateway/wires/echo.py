@@ -14,8 +14,6 @@ import msgspec
 from gateway.exchange import Request
 from gateway.sse import encode_event
 
-SCHEME = "echo:"
-_WORDS_A_CHUNK = 1
 _DIMENSIONS = 16
 _BYTES_A_TOKEN = 4
 _SAMPLES: dict[str, Any] = {"integer": 1, "number": 1.5, "boolean": True, "array": [], "object": {}}
@@ -136,10 +134,9 @@ def _text(content: Any) -> str:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    words = text.split(" ")
-    for start in range(0, len(words), _WORDS_A_CHUNK):
-        piece = " ".join(words[start : start + _WORDS_A_CHUNK])
-        yield piece if start == 0 else f" {piece}"
+    first, *others = text.split(" ")
+    yield first
+    yield from (f" {word}" for word in others)
 
 
 def _usage(asked: _ChatRequest) -> dict[str, int]:
