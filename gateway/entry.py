@@ -57,10 +57,15 @@ class Entry(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     corrects: UUID | None = None
 
 
+def bound_line(nano: int, attempts: int = 1) -> Line:
+    """What stands in an entry for attempts whose real figures nobody knows: the most that they can cost."""
+    return Line(meter="bound", units=attempts, pico=0, cost_nano=nano, charge_nano=nano, price=0)
+
+
 def at_bound(entry: Entry, nano: int, attempts: int = 1) -> Entry:
     """The entry as it stands until somebody knows better: at the most that its attempts can cost."""
-    line = Line(meter="bound", units=attempts, pico=0, cost_nano=nano, charge_nano=nano, price=0)
-    return replace(entry, cost_nano=nano, charge_nano=nano, lines=(line,) if nano else ())
+    lines = (bound_line(nano, attempts),) if nano else ()
+    return replace(entry, cost_nano=nano, charge_nano=nano, lines=lines)
 
 
 def abandoned_entry(skeleton: Entry) -> Entry:

@@ -8,7 +8,7 @@ from gateway.accounts import LARGEST_AMOUNT, Account, Amounts, Hold, Refusal
 from gateway.bounds import Bound, bound_of
 from gateway.call import Call
 from gateway.catalog import Model, Snapshot, unknown_model
-from gateway.entry import Entry, Line
+from gateway.entry import Entry, bound_line
 from gateway.errors import (
     BudgetExceeded,
     ConcurrencyLimited,
@@ -112,7 +112,6 @@ def _affordable(bound: Bound, accounts: tuple[Account, ...]) -> int:
 def _skeleton(
     call: Call, principal: Principal, end_user: EndUser | None, model: Model, nano: int, now_ms: int
 ) -> Entry:
-    line = Line(meter="bound", units=1, pico=0, cost_nano=nano, charge_nano=nano, price=0)
     return Entry(
         id=call.id,
         at_ms=now_ms,
@@ -136,7 +135,7 @@ def _skeleton(
         deployment="",
         cost_nano=nano,
         charge_nano=nano,
-        lines=(line,) if nano else (),
+        lines=(bound_line(nano),) if nano else (),
         estimated=True,
         tags=dict(_allowed_tags(call, principal)),
     )

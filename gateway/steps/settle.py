@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from gateway.accounts import LARGEST_ENTRY, Settlement
 from gateway.bounds import has_opaque_part
 from gateway.call import Status, Usage
-from gateway.entry import Entry, Line
+from gateway.entry import Entry, bound_line
 from gateway.pricing import Priced, card_at, price_usage
 from gateway.tab import Tab
 from gateway.texts import texts_in
@@ -68,12 +68,11 @@ def _with_unseen(entry: Entry, nano: int) -> Entry:
     """Attempts that a provider may bill though nobody saw their answer count at their bound."""
     if not nano:
         return entry
-    line = Line(meter="bound", units=1, pico=0, cost_nano=nano, charge_nano=nano, price=0)
     return replace(
         entry,
         cost_nano=entry.cost_nano + nano,
         charge_nano=entry.charge_nano + nano,
-        lines=(*entry.lines, line),
+        lines=(*entry.lines, bound_line(nano)),
         estimated=True,
     )
 
