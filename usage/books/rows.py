@@ -1,5 +1,6 @@
 """Ledger entries as rows, for every store that writes them past the ORM."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -48,6 +49,10 @@ COLUMNS = (
 
 _encode = msgspec.json.Encoder().encode
 
+_COPIED = "\t".join(["%s"] * len(COLUMNS)) + "\n"
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\x00": ""})
+_NEEDS_ESCAPE = re.compile(r"[\\\t\n\r\x00]")
+
 
 def sqlite_row(entry: Entry) -> tuple[Any, ...]:
     """An entry's values in the order of `COLUMNS`, in the forms in which Django keeps them in SQLite."""
@@ -86,6 +91,56 @@ def sqlite_row(entry: Entry) -> tuple[Any, ...]:
         _encode(entry.tags).decode(),
         _hex(entry.corrects),
     )
+
+
+def copy_line(entry: Entry) -> bytes:
+    """An entry as one line of PostgreSQL's text format for COPY, in the order of `COLUMNS`."""
+    return _COPIED % (
+        entry.id.hex,
+        datetime.fromtimestamp(entry.at_ms / 1000, UTC).isoformat(),
+        _text(entry.request_id),
+        entry.tenant_id.hex,
+        _text(entry.tenant),
+        _copied(entry.project_id),
+        _text(entry.project),
+        _text(entry.cost_centre),
+        _copied(entry.key_id),
+        _text(entry.key),
+        _copied(entry.end_user_id),
+        entry.dialect,
+        entry.kind,
+        entry.status,
+        _text(entry.model_asked),
+        _text(entry.model),
+        _copied(entry.provider_id),
+        _text(entry.provider),
+        _copied(entry.deployment_id),
+        _text(entry.deployment),
+        _text(_encode(entry.meters).decode()),
+        entry.cost_nano,
+        entry.charge_nano,
+        _text(_encode(entry.lines).decode()),
+        _text(entry.price_version),
+        "t" if entry.estimated else "f",
+        _text(_encode(entry.attempts).decode()),
+        entry.latency_ms,
+        "\\N" if entry.ttft_ms is None else entry.ttft_ms,
+        entry.overhead_us,
+        _text(entry.sensitivity),
+        _text(_encode(entry.tags).decode()),
+        _copied(entry.corrects),
+    ).encode("utf-8", "replace")
+
+
+def _text(value: str) -> str:
+    """Escaped as COPY wants it; a null character, which no text column takes, is dropped."""
+    if _NEEDS_ESCAPE.search(value) is None:
+        return value
+    return value.translate(_ESCAPES)
+
+
+def _copied(identifier: UUID | None) -> str:
+    return "\\N" if identifier is None else identifier.hex
 
 
 def _sqlite_moment(at_ms: int) -> str:
