@@ -1,31 +1,30 @@
 """What a carrier over HTTP sends back: headers, bodies, events."""
 
-from collections.abc import Iterable
 from functools import lru_cache
 
-from api.asgi import Message, Send
-from gateway.call import Event, Outcome, Rate, Served
+from api.asgi import Message, Send, WriteWhole
+from gateway.call import Event, Outcome, Served
 from gateway.errors import GatewayError
 
-HeaderList = list[tuple[bytes, bytes]]
-
-_JSON = b"application/json"
-_EVENTS = b"text/event-stream; charset=utf-8"
+_JSON = b"content-type: application/json\r\n"
+_EVENTS = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n"
+_CLOSE = b"connection: close\r\n"
 _NANO = 1_000_000_000
+_CONTROLS = bytes(number for number in range(32) if number != 9) + b"\x7f"
 
 
 class Answer:
     """One HTTP answer, begun at most once."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, write_whole: WriteWhole | None = None) -> None:
         self._send = send
+        self._write_whole = write_whole
         self.request_id = request_id
         self.started = False
 
     async def start(self, served: Served) -> None:
         """Begin a stream: from here on the status is said."""
-        headers = [(b"content-type", _EVENTS), (b"cache-control", b"no-cache"), *self._served(served)]
-        await self._begin(200, headers)
+        await self._begin(200, _EVENTS + served_head(served) + self._request_line())
 
     async def send(self, event: Event) -> None:
         """Pass events of the stream on."""
@@ -39,25 +38,28 @@ class Answer:
 
     async def reply(self, outcome: Outcome, body: bytes) -> None:
         """A whole answer."""
-        headers = [
-            (b"content-type", outcome.reply.content_type.encode("latin-1")),
-            *self._served(outcome.served),
-            (b"x-gateway-cost-usd", format_usd(outcome.charge_nano)),
-            (b"x-gateway-overhead-ms", b"%.3f" % (outcome.overhead_us / 1000)),
-            *((name.encode(), value.encode("latin-1")) for name, value in outcome.reply.headers.items()),
-        ]
-        await self.whole(outcome.reply.status, headers, body)
+        reply = outcome.reply
+        head = b"%b%bx-gateway-cost-usd: %b\r\nx-gateway-overhead-ms: %.3f\r\n" % (
+            header_line("content-type", reply.content_type),
+            served_head(outcome.served),
+            format_usd(outcome.charge_nano),
+            outcome.overhead_us / 1000,
+        )
+        if reply.headers:
+            head += b"".join([header_line(name, value) for name, value in reply.headers.items()])
+        await self._whole(reply.status, head, body)
 
     async def fail(self, error: GatewayError, body: bytes, allow: str = "") -> None:
         """An error before anything was sent. A caller whose body was not read is not kept connected."""
-        headers: HeaderList = [(b"content-type", _JSON)]
+        head = _JSON
         if error.retry_after is not None or error.status in (429, 503):
-            headers.append((b"retry-after", b"%d" % max(1, -int(-(error.retry_after or 1) // 1))))
+            head += b"retry-after: %d\r\n" % max(1, -int(-(error.retry_after or 1) // 1))
         if allow:
-            headers.append((b"allow", allow.encode()))
+            head += header_line("allow", allow)
         if error.status in (413, 415):
-            headers.append((b"connection", b"close"))
-        await self.whole(error.status, headers, body)
+            await self._in_turn(error.status, head + _CLOSE, body)
+        else:
+            await self._whole(error.status, head, body)
 
     async def break_off(self, event: bytes) -> None:
         """An error after the stream began: said as its last event, without an end marker."""
@@ -65,46 +67,62 @@ class Answer:
 
     async def json(self, status: int, body: bytes) -> None:
         """A small answer that no model gave."""
-        await self.whole(status, [(b"content-type", _JSON)], body)
+        await self._whole(status, _JSON, body)
 
-    async def whole(self, status: int, headers: HeaderList, body: bytes) -> None:
-        """Status, headers and body at once."""
-        await self._begin(status, [*headers, (b"content-length", b"%d" % len(body))])
+    async def _whole(self, status: int, head: bytes, body: bytes) -> None:
+        if self._write_whole is not None:
+            self.started = True
+            lines = b"%b%bcontent-length: %d\r\n" % (head, self._request_line(), len(body))
+            if self._write_whole(status, lines, body):
+                return
+        await self._in_turn(status, head, body)
+
+    async def _in_turn(self, status: int, head: bytes, body: bytes) -> None:
+        await self._begin(status, b"%b%bcontent-length: %d\r\n" % (head, self._request_line(), len(body)))
         await self._end(body)
 
-    async def _begin(self, status: int, headers: HeaderList) -> None:
+    async def _begin(self, status: int, head: bytes) -> None:
         self.started = True
-        headers.append((b"x-request-id", self.request_id.encode("latin-1")))
+        headers = [tuple(line.split(b": ", 1)) for line in head.split(b"\r\n")[:-1]]
         message: Message = {"type": "http.response.start", "status": status, "headers": headers}
         await self._send(message)
 
     async def _end(self, body: bytes) -> None:
         await self._send({"type": "http.response.body", "body": body})
 
-    def _served(self, served: Served) -> HeaderList:
-        return [*_name_headers(served.provider, served.model, served.cache), *rate_headers(served.rates)]
+    def _request_line(self) -> bytes:
+        return b"x-request-id: %b\r\n" % self.request_id.encode("latin-1")
+
+
+def header_line(name: str, value: str) -> bytes:
+    """A line of a head; whoever wrote the value, it stays one line."""
+    return b"%b: %b\r\n" % (name.encode(), value.encode("latin-1", "replace").translate(None, _CONTROLS))
+
+
+def served_head(served: Served) -> bytes:
+    """Who answers, and how far the caller's quotas are used, in the words OpenAI's clients read."""
+    lines = [_names_head(served.provider, served.model, served.cache)]
+    for rate in served.rates:
+        limit, remaining, reset = _rate_names(rate.unit)
+        lines.append(
+            b"%b%d\r\n%b%d\r\n%b%.3fs\r\n"
+            % (limit, rate.limit, remaining, rate.remaining, reset, rate.reset_ms / 1000)
+        )
+    return b"".join(lines)
 
 
 @lru_cache(maxsize=1024)
-def _name_headers(provider: str, model: str, cache: str) -> tuple[tuple[bytes, bytes], ...]:
-    return (
-        (b"x-gateway-provider", provider.encode("latin-1", "replace")),
-        (b"x-gateway-model", model.encode("latin-1", "replace")),
-        (b"x-gateway-cache", cache.encode()),
-    )
+def _names_head(provider: str, model: str, cache: str) -> bytes:
+    names = {"x-gateway-provider": provider, "x-gateway-model": model, "x-gateway-cache": cache}
+    return b"".join([header_line(*pair) for pair in names.items()])
 
 
-def rate_headers(rates: Iterable[Rate]) -> HeaderList:
-    """How far the caller's quotas are used, in the words OpenAI's clients read."""
-    headers: HeaderList = []
-    for rate in rates:
-        unit = rate.unit.encode()
-        headers += (
-            (b"x-ratelimit-limit-" + unit, b"%d" % rate.limit),
-            (b"x-ratelimit-remaining-" + unit, b"%d" % rate.remaining),
-            (b"x-ratelimit-reset-" + unit, b"%.3fs" % (rate.reset_ms / 1000)),
-        )
-    return headers
+@lru_cache
+def _rate_names(unit: str) -> tuple[bytes, bytes, bytes]:
+    limit, remaining, reset = [
+        f"x-ratelimit-{what}-{unit}: ".encode() for what in ("limit", "remaining", "reset")
+    ]
+    return limit, remaining, reset
 
 
 def format_usd(nano: int) -> bytes:

@@ -1,4 +1,4 @@
-"""The three callables of ASGI, named once."""
+"""The callables of ASGI, named once, and of the one extension that is ours."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -6,5 +6,8 @@ from typing import Any
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
+WriteWhole = Callable[[int, bytes, bytes], bool]
+"""Takes status, lines of headers and body of an answer; whether it could be written at once."""
 Send = Callable[[Message], Awaitable[None]]
+WHOLE_ANSWER = "gateway.whole_answer"
 App = Callable[[Scope, Receive, Send], Awaitable[None]]

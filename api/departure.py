@@ -22,7 +22,7 @@ class Departure:
         self.happened = False
 
     def __enter__(self) -> "Departure":
-        self._task = asyncio.current_task()
+        self._task = asyncio.current_task(self._ticker.loop())
         self._ticker.add(self)
         return self
 
@@ -34,7 +34,7 @@ class Departure:
     def tick(self, now: float) -> None:
         """Begin to watch."""
         self._ticker.discard(self)
-        self._watcher = asyncio.get_running_loop().create_task(self._watch())
+        self._watcher = self._ticker.loop().create_task(self._watch())
 
     async def _watch(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

@@ -11,7 +11,7 @@ import logging
 import traceback
 
 from api.answer import Answer
-from api.asgi import Receive, Scope, Send
+from api.asgi import WHOLE_ANSWER, Receive, Scope, Send, WriteWhole
 from api.body import CallerLeft, is_long, read_body
 from api.departure import Departure
 from api.doors import DOORS, Dialect, Door, Inference, Reading, dialect_of, find_door
@@ -24,6 +24,8 @@ from gateway.ids import uuid7
 from gateway.pipeline import Gateway
 
 logger = logging.getLogger(__name__)
+
+_NO_EXTENSIONS: dict[str, WriteWhole] = {}
 
 
 class Lane:
@@ -39,7 +41,8 @@ class Lane:
         """Answer one request."""
         headers: Headers = dict(scope["headers"])
         call_id = uuid7()
-        answer = Answer(send, read_request_id(headers, call_id))
+        write_whole = scope.get("extensions", _NO_EXTENSIONS).get(WHOLE_ANSWER)
+        answer = Answer(send, read_request_id(headers, call_id), write_whole)
         path: str = scope["path"]
         door, rest = find_door(path)
         dialect = door.dialect if door is not None else _nearest_dialect(path)

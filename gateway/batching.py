@@ -11,6 +11,7 @@ from collections.abc import Awaitable
 from gateway.accounts import Hold, Order, Renewal, Settlement, Verdict
 from gateway.entry import abandoned_entry
 from gateway.errors import BooksAway
+from gateway.loops import LoopOf
 from gateway.ports import Books
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ class Teller:
         self.books = books
         self._waiting: list[_Waiting] = []
         self._pump: asyncio.Task[None] | None = None
+        self._loop = LoopOf()
 
     async def admit(self, hold: Hold) -> Verdict:
         """Ask for a new hold; if the caller leaves meanwhile, the hold is given back."""
@@ -55,7 +57,7 @@ class Teller:
             await asyncio.wait([self._pump])
 
     def _enqueue(self, order: Order, *, opens: bool = False) -> "asyncio.Future[Verdict]":
-        loop = asyncio.get_running_loop()
+        loop = self._loop()
         future: asyncio.Future[Verdict] = loop.create_future()
         self._waiting.append((order, future, opens))
         if self._pump is None:

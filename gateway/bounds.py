@@ -1,5 +1,6 @@
 """The most a call can cost, known before it is made."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from gateway.texts import OPAQUE_PARTS
 OVERHEAD_TOKENS = 16
 """What a provider's template may add around a call, beyond the JSON that already counts as prompt."""
 
-_OPAQUE_MARKS = tuple(f'"{part}"'.encode() for part in sorted(OPAQUE_PARTS))
+_OPAQUE_MARK = re.compile(b'"(?:%b)"' % "|".join(sorted(OPAQUE_PARTS)).encode())
 _ESCAPED_ASCII = b"\\u00"
 
 
@@ -78,10 +79,10 @@ def has_opaque_part(messages: Raw | None) -> bool:
     if messages is None:
         return False
     view = bytes(messages)
-    if any([mark in view for mark in _OPAQUE_MARKS]):
+    if _OPAQUE_MARK.search(view) is not None:
         return True
     try:
-        return _ESCAPED_ASCII in view and _mentions(msgspec.json.decode(view))
+        return view.find(_ESCAPED_ASCII) >= 0 and _mentions(msgspec.json.decode(view))
     except RecursionError:
         return True
 

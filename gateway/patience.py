@@ -16,7 +16,7 @@ class Patience:
     __slots__ = ("_cancelling", "_deadline", "_expires", "_loop", "_ran_out", "_task", "_ticker")
 
     def __init__(self, deadline: float, ticker: Ticker) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._loop = ticker.loop()
         self._deadline = deadline
         self._expires = deadline
         self._ticker = ticker

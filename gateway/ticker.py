@@ -3,6 +3,8 @@
 import asyncio
 from typing import Protocol
 
+from gateway.loops import LoopOf
+
 RESOLUTION = 0.05
 
 
@@ -16,17 +18,18 @@ class Ticking(Protocol):
 class Ticker:
     """Looks at all of its members twenty times a second, and sleeps while it has none."""
 
-    __slots__ = ("_handle", "_members")
+    __slots__ = ("_handle", "_members", "loop")
 
     def __init__(self) -> None:
         self._members: set[Ticking] = set()
         self._handle: asyncio.TimerHandle | None = None
+        self.loop = LoopOf()
 
     def add(self, member: Ticking) -> None:
         """Look at it from now on."""
         self._members.add(member)
         if self._handle is None:
-            self._handle = asyncio.get_running_loop().call_later(RESOLUTION, self._tick)
+            self._handle = self.loop().call_later(RESOLUTION, self._tick)
 
     def discard(self, member: Ticking) -> None:
         """Look at it no more."""
@@ -36,7 +39,7 @@ class Ticker:
         if not self._members:
             self._handle = None
             return
-        loop = asyncio.get_running_loop()
+        loop = self.loop()
         now = loop.time()
         for member in tuple(self._members):
             member.tick(now)

@@ -18,10 +18,10 @@ from msgspec import Struct
 
 from gateway.entry import Entry
 from gateway.tally import Counter, Held, Share
-from usage.books.rows import COLUMNS, TABLE, sqlite_row
+from usage.books.rows import COLUMNS, SQLITE_VALUES, TABLE, sqlite_row
 
 _INSERT_ENTRY = (
-    f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
+    f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) VALUES ({', '.join(SQLITE_VALUES)})"  # noqa: S608
     " ON CONFLICT (id) DO NOTHING"
 )
 _IS_IN_LEDGER = f"SELECT 1 FROM {TABLE} WHERE id = ?"  # noqa: S608
@@ -41,7 +41,7 @@ _BUSY_MS = 5_000
 
 OPEN, SWEPT, CLOSED = 0, 1, 2
 
-_encode = msgspec.msgpack.Encoder(uuid_format="bytes").encode
+_encoder = msgspec.msgpack.Encoder(uuid_format="bytes")
 _decode_held = msgspec.msgpack.Decoder(Held).decode
 
 
@@ -120,14 +120,14 @@ class Mirror:
     def put(self, holds: Iterable[Held], state: int) -> None:
         """Write holds, new ones and changed ones."""
         self.begin()
-        rows = [(self._slot(one.id), one.id.hex, one.lease_until_ms, _encode(one), 0, state) for one in holds]
+        rows = [(self._slot(one.id), one.id.hex, one.lease_until_ms, _record(one), 0, state) for one in holds]
         self._connection.executemany(_PUT_HOLD, rows)
 
     def put_closed(self, closed: Iterable[Closed]) -> None:
         """Write what calls came to over what they held."""
         self.begin()
         rows = [
-            (self._slot(held.id), held.id.hex, held.lease_until_ms, _encode(held), tokens, CLOSED)
+            (self._slot(held.id), held.id.hex, held.lease_until_ms, _record(held), tokens, CLOSED)
             for held, tokens in closed
         ]
         self._connection.executemany(_PUT_HOLD, rows)
@@ -190,6 +190,12 @@ def read_held(record: bytes, lease_until_ms: int) -> Held:
     held = _decode_held(record)
     held.lease_until_ms = lease_until_ms
     return held
+
+
+def _record(held: Held) -> bytearray:
+    """As a bytearray: for a parameter of any other type but text and numbers SQLite's module first
+    looks for somebody who would adapt it."""
+    return bytearray(_encoder.encode(held))
 
 
 def _key(counter: Counter) -> tuple[str, int]:

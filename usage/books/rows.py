@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -47,6 +48,16 @@ COLUMNS = (
     "corrects",
 )
 
+_NO_NUMBER = -1
+_NULL_WHEN = {
+    **dict.fromkeys(
+        ("project_id", "key_id", "end_user_id", "provider_id", "deployment_id", "corrects"), "''"
+    ),
+    "ttft_ms": str(_NO_NUMBER),
+}
+SQLITE_VALUES = tuple(f"nullif(?, {_NULL_WHEN[name]})" if name in _NULL_WHEN else "?" for name in COLUMNS)
+"""Absent values travel as empty ones: SQLite's module takes a long way around for each None."""
+
 _encode = msgspec.json.Encoder().encode
 
 _COPIED = "\t".join(["%s"] * len(COLUMNS)) + "\n"
@@ -55,49 +66,49 @@ _NEEDS_ESCAPE = re.compile(r"[\\\t\n\r\x00]")
 
 
 def sqlite_row(entry: Entry) -> tuple[Any, ...]:
-    """An entry's values in the order of `COLUMNS`, in the forms in which Django keeps them in SQLite."""
+    """An entry's values for `SQLITE_VALUES`, in the forms in which Django keeps them in SQLite."""
     return (
         entry.id.hex,
         _sqlite_moment(entry.at_ms),
         entry.request_id,
         entry.tenant_id.hex,
         entry.tenant,
-        _hex(entry.project_id),
+        _or_empty(entry.project_id),
         entry.project,
         entry.cost_centre,
-        _hex(entry.key_id),
+        _or_empty(entry.key_id),
         entry.key,
-        _hex(entry.end_user_id),
+        _or_empty(entry.end_user_id),
         entry.dialect,
         entry.kind,
         entry.status,
         entry.model_asked,
         entry.model,
-        _hex(entry.provider_id),
+        _or_empty(entry.provider_id),
         entry.provider,
-        _hex(entry.deployment_id),
+        _or_empty(entry.deployment_id),
         entry.deployment,
         _encode(entry.meters).decode(),
         entry.cost_nano,
         entry.charge_nano,
         _encode(entry.lines).decode(),
         entry.price_version,
-        entry.estimated,
+        int(entry.estimated),
         _encode(entry.attempts).decode(),
         entry.latency_ms,
-        entry.ttft_ms,
+        _NO_NUMBER if entry.ttft_ms is None else entry.ttft_ms,
         entry.overhead_us,
         entry.sensitivity,
         _encode(entry.tags).decode(),
-        _hex(entry.corrects),
+        _or_empty(entry.corrects),
     )
 
 
 def copy_line(entry: Entry) -> bytes:
     """An entry as one line of PostgreSQL's text format for COPY, in the order of `COLUMNS`."""
-    return _COPIED % (
+    line: str = _COPIED % (
         entry.id.hex,
-        datetime.fromtimestamp(entry.at_ms / 1000, UTC).isoformat(),
+        f"{_second(entry.at_ms // 1000)}.{entry.at_ms % 1000:03}+00",
         _text(entry.request_id),
         entry.tenant_id.hex,
         _text(entry.tenant),
@@ -129,7 +140,8 @@ def copy_line(entry: Entry) -> bytes:
         _text(entry.sensitivity),
         _text(_encode(entry.tags).decode()),
         _copied(entry.corrects),
-    ).encode("utf-8", "replace")
+    )
+    return line.encode("utf-8", "replace")
 
 
 def _text(value: str) -> str:
@@ -144,10 +156,15 @@ def _copied(identifier: UUID | None) -> str:
 
 
 def _sqlite_moment(at_ms: int) -> str:
-    """Naive UTC text, as Django's SQLite backend writes it; isoformat takes a third of strftime's time."""
-    moment = datetime.fromtimestamp(at_ms / 1000, UTC)
-    return moment.isoformat(" ", "microseconds").removesuffix("+00:00")
+    """Naive UTC text, as Django's SQLite backend writes it."""
+    return f"{_second(at_ms // 1000)}.{at_ms % 1000:03}000"
 
 
-def _hex(identifier: UUID | None) -> str | None:
-    return None if identifier is None else identifier.hex
+@lru_cache(maxsize=16)
+def _second(seconds: int) -> str:
+    """Calls of the same second share the larger part of their time."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _or_empty(identifier: UUID | None) -> str:
+    return "" if identifier is None else identifier.hex
