@@ -17,7 +17,16 @@ from gateway.catalog import Deployment, Model, Provider, Snapshot
 from gateway.exchange import Request
 from gateway.ids import uuid7
 from gateway.members import read_members
-from gateway.memory import LocalTransport, MemoryBooks, MemoryCatalog, MemoryDirectory, NoCache, SystemClock
+from gateway.memory import (
+    GlassVault,
+    LocalTransport,
+    MemoryBooks,
+    MemoryCatalog,
+    MemoryDirectory,
+    MemorySpill,
+    NoCache,
+    SystemClock,
+)
 from gateway.pipeline import Gateway
 from gateway.pricing import Price, PriceCard, make_sheet
 from gateway.principal import Principal
@@ -69,6 +78,8 @@ def build_gateway() -> Gateway:
     transport = LocalTransport(respond)
     return Gateway(
         books=MemoryBooks(clock),
+        spill=MemorySpill(),
+        vault=GlassVault(),
         directory=MemoryDirectory({"key": principal}),
         catalog=MemoryCatalog(Snapshot(models={"bench": model}, aliases={}, defaults={})),
         cache=NoCache(),

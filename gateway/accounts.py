@@ -45,6 +45,21 @@ class Amounts(Struct, frozen=True, gc=False):
     nano: int = 0
 
 
+class Claim(Struct, frozen=True, kw_only=True, gc=False):
+    """The `Idempotency-Key` of a call, and what it asks, both as hashes."""
+
+    key: str
+    body: str
+
+
+class Claimed(Struct, frozen=True, kw_only=True, gc=False):
+    """Another call had the key first: it asks something else, is under way, was answered, or was lost."""
+
+    state: Literal["conflict", "running", "answered", "unknown"]
+    answer: bytes = b""
+    """Sealed; empty if it was too long to be kept."""
+
+
 class Hold(Struct, frozen=True, kw_only=True, gc=False):
     """The worst case of one call, set aside before it is made.
 
@@ -55,6 +70,10 @@ class Hold(Struct, frozen=True, kw_only=True, gc=False):
     id: UUID
     accounts: tuple[Account, ...]
     amounts: Amounts
+    revision: int = 0
+    """The configuration's, as the caller is known by it."""
+    claim: Claim | None = None
+    """Of the call's `Idempotency-Key`, taken with the hold."""
     skeleton: Entry
     """The entry to write if nobody settles: at the bound, `unsettled`."""
 
@@ -63,6 +82,7 @@ class Renewal(Struct, frozen=True, kw_only=True, gc=False):
     """The call is alive: its hold keeps its lease."""
 
     id: UUID
+    tenant_id: UUID
 
 
 class Settlement(Struct, frozen=True, kw_only=True, gc=False):
@@ -71,6 +91,10 @@ class Settlement(Struct, frozen=True, kw_only=True, gc=False):
     hold: Hold
     entry: Entry
     tokens: int
+    answer: bytes | None = None
+    """Sealed, for whoever repeats the call with its `Idempotency-Key`; empty if it is too long to keep."""
+    gives_back: bool = False
+    """Closes a hold that no provider heard of; where there is none, nothing is written."""
 
 
 Order = Hold | Renewal | Settlement
@@ -81,10 +105,40 @@ class Refusal(Struct, frozen=True, kw_only=True, gc=False):
 
     account: Account
     retry_ms: int
+    remaining: int = 0
+    """What it could still bear of its unit."""
 
 
 class Verdict(Struct, frozen=True, kw_only=True, gc=False):
     """What became of an order."""
 
     refusal: Refusal | None = None
+    revision: int = 0
+    """Not 0: the configuration has moved on to this one. Nothing was held: look at the caller anew."""
+    claimed: Claimed | None = None
+    """Another call has the `Idempotency-Key`; nothing was held."""
     rates: tuple[Rate, ...] = ()
+    failed: bool = False
+    """The books could not carry the order out, and nothing moved: to its caller they are away."""
+    hopeless: bool = False
+    """It failed for what it asks: its amounts are more than books can count, now or later."""
+
+
+HOPELESS = Verdict(failed=True, hopeless=True)
+
+
+def uncovered_amounts(settlement: Settlement) -> Amounts:
+    """What a settlement spends that no hold covers; an entry that mends another is no further request."""
+    entry = settlement.entry
+    return Amounts(requests=int(entry.corrects is None), tokens=settlement.tokens, nano=entry.charge_nano)
+
+
+def is_countable(order: Order, *, largest: int = LARGEST_ENTRY) -> bool:
+    """Whether every counter and column can hold it: one that none could would block the books for all."""
+    if isinstance(order, Hold):
+        amounts = order.amounts
+        return max(amounts.tokens, amounts.nano, amounts.requests, amounts.concurrency) <= LARGEST_AMOUNT
+    if isinstance(order, Settlement):
+        entry = order.entry
+        return max(abs(entry.cost_nano), abs(entry.charge_nano), order.tokens) <= largest
+    return True

@@ -1,100 +1,161 @@
 """Orders to the books travel together: whatever callers ask while one post is under way makes up the next.
 
 The teller owns its awaits. A caller that leaves takes nobody along, and one that leaves while its
-hold is being decided has that hold closed again.
+hold is being decided has that hold closed again. While the books are away the teller alone asks
+again, with the same ids, until the time of each order is over.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable
+from typing import NamedTuple
 
 from gateway.accounts import Hold, Order, Renewal, Settlement, Verdict
 from gateway.entry import abandoned_entry
 from gateway.errors import BooksAway
 from gateway.loops import LoopOf
-from gateway.ports import Books
+from gateway.ports import Books, Clock, Spill
+
+HOLD_SECONDS = 1.0
+"""How long a call waits for books that are away before it is refused: callers have better things to try."""
+CLOSE_SECONDS = 60.0
+"""How long a hold that nobody needs is tried to be closed; later, its lease is over anyway."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
 
 logger = logging.getLogger(__name__)
 
-_Waiting = tuple[Order, "asyncio.Future[Verdict]", bool]
-"""An order, who waits for it, and whether what it opens is closed again should they have left."""
+
+class _Waiting(NamedTuple):
+    """An order, who waits for it, until when it is tried, and whether it opens a hold."""
+
+    order: Order
+    future: "asyncio.Future[Verdict]"
+    until: float
+    opens: bool
 
 
 class Teller:
     """The one who takes orders to the books."""
 
-    def __init__(self, books: Books) -> None:
+    def __init__(self, books: Books, spill: Spill, clock: Clock) -> None:
         self.books = books
+        self._spill = spill
+        self._clock = clock
         self._waiting: list[_Waiting] = []
         self._pump: asyncio.Task[None] | None = None
         self._loop = LoopOf()
 
     async def admit(self, hold: Hold) -> Verdict:
         """Ask for a new hold; if the caller leaves meanwhile, the hold is given back."""
-        future = self._enqueue(hold, opens=True)
+        future = self._enqueue(hold, HOLD_SECONDS, opens=True)
         try:
             return await future
         except asyncio.CancelledError:
-            if not future.cancelled() and future.exception() is None and future.result().refusal is None:
-                self._give_back(hold)
+            if future.done() and not future.cancelled() and future.exception() is None:
+                self._close_again(hold, future.result())
             raise
 
     def top_up(self, hold: Hold) -> Awaitable[Verdict]:
         """Raise a hold for a further attempt; it is closed with the call."""
-        return self._enqueue(hold)
+        return self._enqueue(hold, HOLD_SECONDS)
 
-    def settle(self, settlement: Settlement) -> Awaitable[Verdict]:
-        """Close a hold; the order goes through even if nobody waits for it."""
-        return self._enqueue(settlement)
+    def settle(self, settlement: Settlement, within: float) -> Awaitable[Verdict]:
+        """Close a hold; it goes to the books or to the spill, even if nobody waits for it."""
+        return self._enqueue(settlement, within)
 
     def renew(self, renewals: list[Renewal]) -> list["asyncio.Future[Verdict]"]:
         """Extend leases."""
-        return [self._enqueue(renewal) for renewal in renewals]
+        return [self._enqueue(renewal, HOLD_SECONDS) for renewal in renewals]
+
+    def give_back(self, hold: Hold) -> None:
+        """Close a hold that no provider heard of, if it was opened at all."""
+        closing = Settlement(hold=hold, entry=abandoned_entry(hold.skeleton), tokens=0, gives_back=True)
+        self._enqueue(closing, CLOSE_SECONDS)
 
     async def drain(self) -> None:
         """Wait until every order so far has been carried out."""
         if self._pump is not None:
             await asyncio.wait([self._pump])
 
-    def _enqueue(self, order: Order, *, opens: bool = False) -> "asyncio.Future[Verdict]":
+    def _enqueue(self, order: Order, within: float, *, opens: bool = False) -> "asyncio.Future[Verdict]":
         loop = self._loop()
         future: asyncio.Future[Verdict] = loop.create_future()
-        self._waiting.append((order, future, opens))
+        self._waiting.append(_Waiting(order, future, self._clock.monotonic() + within, opens))
         if self._pump is None:
             self._pump = loop.create_task(self._carry())
         return future
 
     async def _carry(self) -> None:
+        pause = _FIRST_PAUSE
         while self._waiting:
             await asyncio.sleep(0)  # whoever is ready in this turn of the loop comes along
             batch, self._waiting = self._waiting, []
-            try:
-                verdicts = await self.books.post([order for order, _, _ in batch])
-            except BooksAway as error:
-                _fail(batch, error)
-            except Exception as error:
-                logger.exception("the books failed in a way they do not know")
-                _fail(batch, BooksAway(), error)
-            else:
-                for waiting, verdict in zip(batch, verdicts, strict=True):
-                    self._deliver(*waiting, verdict)
+            if await self._post(batch):
+                pause = _FIRST_PAUSE
+            elif self._waiting:
+                await self._clock.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
         self._pump = None
 
-    def _deliver(
-        self, order: Order, future: "asyncio.Future[Verdict]", opens: bool, verdict: Verdict
-    ) -> None:
-        if not future.cancelled():
-            future.set_result(verdict)
-        elif opens and isinstance(order, Hold) and verdict.refusal is None:
-            self._give_back(order)
+    async def _post(self, batch: list[_Waiting]) -> bool:
+        """Take a batch to the books; whether they took it."""
+        try:
+            verdicts = await self.books.post([waiting.order for waiting in batch])
+        except BooksAway as error:
+            await self._put_off(batch, error)
+            return False
+        except Exception as error:
+            logger.exception("the books failed in a way they do not know")
+            for waiting in batch:
+                _fail(waiting, BooksAway(), error)
+            return False
+        refused = []
+        for waiting, verdict in zip(batch, verdicts, strict=True):
+            if not verdict.failed:
+                self._deliver(waiting, verdict)
+            elif verdict.hopeless:
+                _fail(waiting, BooksAway())
+            else:
+                refused.append(waiting)
+        await self._put_off(refused, BooksAway())
+        return not refused
 
-    def _give_back(self, hold: Hold) -> None:
-        self._enqueue(Settlement(hold=hold, entry=abandoned_entry(hold.skeleton), tokens=0))
+    def _deliver(self, waiting: _Waiting, verdict: Verdict) -> None:
+        if not waiting.future.cancelled():
+            waiting.future.set_result(verdict)
+        elif waiting.opens and isinstance(waiting.order, Hold):
+            self._close_again(waiting.order, verdict)
+
+    async def _put_off(self, batch: list[_Waiting], error: BooksAway) -> None:
+        """Keep what still has time; nobody knows whether the books heard of it."""
+        now = self._clock.monotonic()
+        for waiting in batch:
+            left = waiting.opens and waiting.future.cancelled()
+            if left and isinstance(waiting.order, Hold):
+                self.give_back(waiting.order)
+            elif now < waiting.until:
+                self._waiting.append(waiting)
+            elif isinstance(waiting.order, Settlement) and not waiting.order.gives_back:
+                await self._keep(waiting, waiting.order)
+            else:
+                _fail(waiting, error)
+
+    async def _keep(self, waiting: _Waiting, settlement: Settlement) -> None:
+        """The answer is there and the books are not: its entry is kept on disk, and then it may go out."""
+        try:
+            await self._spill.keep(settlement)
+        except BooksAway as error:
+            _fail(waiting, error)
+        else:
+            self._deliver(waiting, Verdict())
+
+    def _close_again(self, hold: Hold, verdict: Verdict) -> None:
+        if verdict.refusal is None:
+            self.give_back(hold)
 
 
-def _fail(batch: list[_Waiting], error: BooksAway, cause: Exception | None = None) -> None:
+def _fail(waiting: _Waiting, error: BooksAway, cause: Exception | None = None) -> None:
     error.__cause__ = cause or error.__cause__
-    for _, future, _ in batch:
-        if not future.cancelled():
-            future.set_exception(error)
-            future.exception()  # a caller who left does not make the loop complain
+    if not waiting.future.cancelled():
+        waiting.future.set_exception(error)
+        waiting.future.exception()  # a caller who left does not make the loop complain

@@ -1,21 +1,42 @@
 """The most a call can cost, known before it is made."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
 
-from gateway.call import Ask
+from gateway.call import Kind
 from gateway.catalog import Model
-from gateway.pricing import Terms, card_at, worst_charge
+from gateway.pricing import PriceCard, Terms, card_at
 from gateway.texts import OPAQUE_PARTS
+from gateway.worst import NOTHING, worst_charge
 
 OVERHEAD_TOKENS = 16
 """What a provider's template may add around a call, beyond the JSON that already counts as prompt."""
 
 _OPAQUE_MARK = re.compile(b'"(?:%b)"' % "|".join(sorted(OPAQUE_PARTS)).encode())
 _ESCAPED_ASCII = b"\\u00"
+
+
+class Extent(Struct, frozen=True, kw_only=True, gc=False):
+    """How far an ask reaches, whatever model serves it; None stands for no end that is known."""
+
+    kind: Kind
+    prompt: int | None
+    """Tokens of the prompt; None where it holds something whose tokens cannot be counted here."""
+    answer: int | None = None
+    """Tokens of each choice that the caller set as the most; None leaves it to the model."""
+    choices: int | None = 1
+    predicted: int = 0
+    """Tokens beyond that maximum: of an answer foretold, what was not said is billed too."""
+    passes: int | None = 1
+    """How often the prompt may be read."""
+    besides: Mapping[str, int] = NOTHING
+    """What is no token, by meter."""
+    tier: str | None = None
+    """The class of service that alone may be given, beside the normal one."""
 
 
 class Bound(Struct, frozen=True, kw_only=True, gc=False):
@@ -27,24 +48,37 @@ class Bound(Struct, frozen=True, kw_only=True, gc=False):
     priced: bool
 
 
-def bound_of(ask: Ask, models: tuple[Model, ...], terms: Terms, now_ms: int) -> Bound:
-    """The dearest that any of the models' deployments can make of this ask."""
+def bound_of(
+    extent: Extent,
+    models: tuple[Model, ...],
+    terms: Terms,
+    now_ms: int,
+    counted: Mapping[str, int] = NOTHING,
+) -> Bound:
+    """The dearest that any of the models' deployments can make of an ask.
+
+    `counted` has the tokens of its body by vocabulary, where somebody has counted them.
+    """
     most_in: int | None = 0
     most_out: int | None = 0
     nano: int | None = 0
     priced = True
     for model in models:
-        inputs, outputs = input_bound(ask, model), output_bound(ask, model)
+        inputs, outputs = input_bound(extent, model, counted), output_bound(extent, model)
         most_in, most_out = _larger(most_in, inputs), _larger(most_out, outputs)
         for deployment in model.deployments:
             card = card_at(deployment.cards, now_ms)
             if card is None:
                 priced = False
-            elif inputs is None or outputs is None:
-                nano = None
-            else:
-                nano = _larger(nano, worst_charge(card, terms, inputs, outputs))
+                continue
+            priced = priced and _has_price(card, extent)
+            worst = worst_charge(card, terms, inputs, outputs, besides=extent.besides, tier=extent.tier)
+            nano = _larger(nano, worst)
     return Bound(input=most_in, output=most_out, charge_nano=nano, priced=priced)
+
+
+def _has_price(card: PriceCard, extent: Extent) -> bool:
+    return card.prices(extent.kind) and ("search" not in extent.besides or card.prices("search"))
 
 
 def _larger(one: int | None, other: int | None) -> int | None:
@@ -52,23 +86,28 @@ def _larger(one: int | None, other: int | None) -> int | None:
     return None if one is None or other is None else max(one, other)
 
 
-def input_bound(ask: Ask, model: Model) -> int | None:
-    """Tokens of the prompt: never more than its bytes, as a byte-level tokenizer makes at most one of each.
+def input_bound(extent: Extent, model: Model, counted: Mapping[str, int] = NOTHING) -> int | None:
+    """Tokens of the prompt.
 
-    JSON is never shorter than the text in it. A part whose size is not in the request counts as the
-    model's whole context window.
+    One whose size is not in the request counts as the model's whole context window, and so does each
+    reading of one that the provider's tools add to.
     """
-    if ask.kind == "chat" and has_opaque_part(ask.members.get("messages")):
-        return model.context_window
-    return len(ask.body) + OVERHEAD_TOKENS
+    prompt, passes = extent.prompt, extent.passes
+    if prompt is None or passes != 1:
+        window = model.context_window
+        return None if window is None or passes is None else window * passes
+    if counted and model.vocabulary in counted:
+        prompt = min(prompt, counted[model.vocabulary] + OVERHEAD_TOKENS)
+    return prompt
 
 
-def output_bound(ask: Ask, model: Model) -> int | None:
+def output_bound(extent: Extent, model: Model) -> int | None:
     """Tokens of the answer: the asked maximum, else the model's, for each of the choices."""
-    if ask.kind == "embedding":
+    choices = extent.choices
+    if choices == 0:
         return 0
-    most = ask.max_output or model.max_output or model.context_window
-    return None if most is None else most * ask.choices
+    most = extent.answer or model.max_output or model.context_window
+    return None if most is None or choices is None else (most + extent.predicted) * choices
 
 
 def has_opaque_part(messages: Raw | None) -> bool:

@@ -5,13 +5,18 @@ from uuid import UUID
 
 from msgspec import Raw, Struct
 
-Kind = Literal["chat", "embedding"]
+Kind = Literal["chat", "embedding", "image", "speech", "transcription", "moderation", "rerank"]
 Status = Literal["settled", "failed", "refunded", "unsettled", "cached"]
 Members = dict[str, Raw]
 
 
 class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Disjoint meters: nothing is counted in two of them."""
+    """Disjoint meters: nothing is counted in two of them.
+
+    `image` counts pictures, `image_in` and `image_out` tokens of pictures. What a provider reports under
+    a name that nobody here knows is `unknown_in` or `unknown_out` where it is part of the prompt or the
+    answer, and plain `unknown` where it stands beside them.
+    """
 
     input: int = 0
     cache_read: int = 0
@@ -25,19 +30,28 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     request: int = 0
     search: int = 0
     audio_second: int = 0
+    image_in: int = 0
+    image_out: int = 0
+    unknown_in: int = 0
+    unknown_out: int = 0
+    unknown: int = 0
+    doubtful: bool = False
+    """No meter: the provider's figures made no sense somewhere, or contradicted each other."""
 
     @property
     def prompt_tokens(self) -> int:
         """The whole prompt, its cached part included: what context tiers are judged by."""
-        return self.input + self.cache_read + self.cache_write_5m + self.cache_write_1h + self.audio_in
+        written = self.cache_write_5m + self.cache_write_1h
+        return self.input + self.cache_read + written + self.audio_in + self.image_in + self.unknown_in
 
     @property
     def tokens(self) -> int:
         """What token limits count."""
-        return self.prompt_tokens + self.output + self.reasoning + self.audio_out
+        answer = self.output + self.reasoning + self.audio_out + self.image_out + self.unknown_out
+        return self.prompt_tokens + answer
 
 
-METERS: tuple[str, ...] = Usage.__struct_fields__
+METERS: tuple[str, ...] = tuple(name for name in Usage.__struct_fields__ if name != "doubtful")
 
 
 class Ask(Struct, frozen=True, kw_only=True, gc=False):
@@ -66,6 +80,7 @@ class Origin(Struct, frozen=True, kw_only=True, gc=False):
     request_id: str = ""
     tags: dict[str, str] = {}
     timeout: float | None = None
+    idempotency_key: str = ""
     sensitivity: Literal["public", "internal", "confidential"] = "public"
 
 

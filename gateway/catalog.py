@@ -48,6 +48,8 @@ class Provider(Struct, frozen=True, kw_only=True):
     tenant_id: UUID | None = None
     security: Security = "medium"
     includes_usage: bool = True
+    bills_to_end: bool = False
+    """It goes on, and bills, when nobody listens any more."""
 
 
 class Deployment(Struct, frozen=True, kw_only=True):
@@ -79,6 +81,8 @@ class Model(Struct, frozen=True, kw_only=True):
     """The pattern that a name was resolved by; such a model serves whatever kind is asked."""
     context_window: int | None = None
     max_output: int | None = None
+    vocabulary: str = ""
+    """The tokenizer by which its tokens can be counted here; without one, bytes stand for tokens."""
     created: int = 0
 
 

@@ -133,6 +133,18 @@ class BooksAway(GatewayError):
     retryable = True
 
 
+class RevisionMoved(GatewayError):
+    """The configuration changed while the call came in. Try again."""
+
+    code = "configuration_moved"
+    status = 503
+    retryable = True
+
+    def __init__(self, revision: int) -> None:
+        super().__init__()
+        self.revision = revision
+
+
 class ConfigurationAway(GatewayError):
     """The configuration cannot be read, so nobody can be told apart."""
 

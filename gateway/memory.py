@@ -6,9 +6,19 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID, uuid5
 
-from gateway.accounts import Amounts, Hold, Order, Renewal, Verdict
+from gateway.accounts import (
+    HOPELESS,
+    Hold,
+    Order,
+    Renewal,
+    Settlement,
+    Verdict,
+    is_countable,
+    uncovered_amounts,
+)
 from gateway.call import Ask, Origin, Reply
 from gateway.catalog import Snapshot
+from gateway.claims import Claims
 from gateway.entry import Entry
 from gateway.errors import Unauthenticated
 from gateway.exchange import Request
@@ -41,6 +51,7 @@ class MemoryBooks:
     def __init__(self, clock: SystemClock | None = None, *, lease_ms: int = 60_000) -> None:
         self.clock = clock or SystemClock()
         self.tally = Tally(lease_ms=lease_ms)
+        self.claims = Claims()
         self.entries: dict[object, Entry] = {}
 
     async def post(self, orders: Sequence[Order]) -> Sequence[Verdict]:
@@ -54,21 +65,55 @@ class MemoryBooks:
         over = self.tally.expire(now_ms)
         self.entries.update((held.id, held.skeleton) for held in over)
         self.tally.forget(now_ms)
+        self.claims.forget(now_ms)
         return len(over)
 
     def _carry_out(self, order: Order, now_ms: int) -> Verdict:
+        if not is_countable(order):
+            return HOPELESS
         if isinstance(order, Hold):
-            return self.tally.admit(order, now_ms)
+            return self.claims.admit(order, self.tally, now_ms)[0]
         if isinstance(order, Renewal):
             self.tally.renew(order.id, now_ms)
             return Verdict()
+        self.claims.settle(order)
         settled = self.tally.settle(order, now_ms)
-        if settled.entry.id not in self.entries:
+        if settled.entry.id not in self.entries and (settled.known or not order.gives_back):
             self.entries[settled.entry.id] = settled.entry
             if not settled.known:
-                amounts = Amounts(requests=1, tokens=order.tokens, nano=settled.entry.charge_nano)
-                self.tally.spend(order.hold, amounts, now_ms)
+                self.tally.spend(order.hold, uncovered_amounts(order), now_ms)
         return Verdict()
+
+
+class MemorySpill:
+    """Keeps what the books could not take, until they can."""
+
+    def __init__(self) -> None:
+        self.settlements: dict[UUID, Settlement] = {}
+
+    async def keep(self, settlement: Settlement) -> None:
+        """Keep one."""
+        self.settlements[settlement.entry.id] = settlement
+
+    async def kept(self) -> Sequence[Settlement]:
+        """All of them."""
+        return list(self.settlements.values())
+
+    async def forget(self, settlement: Settlement) -> None:
+        """The books have it."""
+        self.settlements.pop(settlement.entry.id, None)
+
+
+class GlassVault:
+    """Keeps things as they are: they do not leave the process."""
+
+    def seal(self, plain: bytes) -> bytes:
+        """The same."""
+        return plain
+
+    def open(self, sealed: bytes) -> bytes:
+        """The same."""
+        return sealed
 
 
 class MemoryDirectory:
@@ -83,6 +128,9 @@ class MemoryDirectory:
             return self.principals[origin.credential]
         except KeyError:
             raise Unauthenticated from None
+
+    async def catch_up(self, revision: int) -> None:
+        """Nothing changes here."""
 
     async def end_user(self, principal: Principal, name: str) -> EndUser:
         """Someone with no limits of their own."""

@@ -31,6 +31,15 @@ class Patience:
         """Nothing is due but the end: the wait is for the caller, not for the provider."""
         self._expires = self._deadline
 
+    def stop(self) -> None:
+        """Wait for nothing any more."""
+        self._ticker.discard(self)
+
+    @property
+    def ran_out(self) -> bool:
+        """Whether it was this that cancelled the task."""
+        return self._ran_out
+
     def tick(self, now: float) -> None:
         """Run out, once it is time."""
         if now >= self._expires and not self._ran_out and self._task is not None:

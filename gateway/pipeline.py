@@ -5,24 +5,25 @@ from contextlib import suppress
 from random import Random
 from types import TracebackType
 
-from gateway.accounts import Renewal
+from gateway.accounts import Verdict
 from gateway.batching import Teller
 from gateway.call import Call, Outcome, Reply
+from gateway.catalog import Model
 from gateway.entry import Entry
-from gateway.errors import BooksAway
-from gateway.ports import Books, Cache, Catalog, Clock, Directory, Relay
+from gateway.errors import BooksAway, RevisionMoved
+from gateway.once import ClaimTaken, Recording, run_once
+from gateway.ports import Books, Cache, Catalog, Clock, Directory, Ledger, Relay, Spill, Vault
 from gateway.retry import Effort
 from gateway.steps.admit import open_tab, refuse
+from gateway.steps.fit import admit_smaller
 from gateway.steps.recall import recall
 from gateway.steps.route import usable_by
 from gateway.steps.screen import screen
-from gateway.steps.settle import settlement_of
-from gateway.steps.upstream import TransportFor, Upstream, served_by
-from gateway.tab import Tab
+from gateway.steps.settle import settlement_of, with_answer
+from gateway.steps.upstream import TransportFor, Upstream
+from gateway.tab import Tab, served_by
+from gateway.tending import Tending
 from gateway.tokens import TokenCounter
-
-RENEWALS_A_LEASE = 4
-SWEEP_EVERY = 5.0
 
 
 class Gateway:
@@ -32,11 +33,14 @@ class Gateway:
         self,
         *,
         books: Books,
+        spill: Spill,
+        vault: Vault,
         directory: Directory,
         catalog: Catalog,
         cache: Cache,
         clock: Clock,
         transport_for: TransportFor,
+        ledger: Ledger | None = None,
         lease_seconds: float = 60.0,
         effort: Effort | None = None,
         random: Random | None = None,
@@ -46,7 +50,10 @@ class Gateway:
         self.cache = cache
         self.clock = clock
         self.lease_seconds = lease_seconds
-        self.teller = Teller(books)
+        self.spill = spill
+        self.vault = vault
+        self.ledger = ledger
+        self.teller = Teller(books, spill, clock)
         self.counter = TokenCounter()
         self.open: set[Tab] = set()
         self.upstream = Upstream(
@@ -72,45 +79,79 @@ class Gateway:
         Steps 5 to 7 are `Upstream.answer`. Step 8 is the exit of `Admitted`: answered, failed, cut
         and cancelled calls all leave by it.
         """
+        if not call.origin.idempotency_key:
+            return await self._run(call, relay)
+        return await run_once(lambda: self._run(call, relay), relay=relay, vault=self.vault, clock=self.clock)
+
+    async def _run(self, call: Call, relay: Relay | None) -> Outcome:
+        try:
+            return await self._run_as_configured(call, relay)
+        except RevisionMoved as moved:  # between 1 and 2; nothing was held
+            await self.directory.catch_up(moved.revision)
+            return await self._run_as_configured(call, relay)
+
+    async def _run_as_configured(self, call: Call, relay: Relay | None) -> Outcome:
         principal = await self.directory.identify(call.origin)
         end_user = await self.directory.end_user(principal, call.ask.end_user) if call.ask.end_user else None
         snapshot = self.catalog.snapshot()
         tab = open_tab(call, principal, end_user, snapshot, self.clock.now())
-        async with Admitted(self, tab) as admitted:
-            usable = screen(call, usable_by(call, principal), tab.model.deployments)
-            reply = await recall(call, principal, self.cache)
+        if tab.hold.claim is not None:
+            tab.recording = Recording(relay)
+        models = snapshot.reachable(tab.model, principal.tenant_id)
+        async with Admitted(self, tab, models) as admitted:
+            usable = screen(tab.call, usable_by(tab.call, principal), tab.model.deployments)
+            reply = await recall(tab.call, principal, self.cache)
             if reply is None:
-                reply = await self.upstream.answer(tab, usable, snapshot, relay)
+                reply = await self.upstream.answer(tab, usable, snapshot, tab.recording or relay)
+            tab.reply = reply
         return admitted.outcome(reply)
 
-    async def tend(self) -> None:
-        """Keep the leases of open calls, and sweep up after processes that died; runs until cancelled."""
-        renew_every = self.lease_seconds / RENEWALS_A_LEASE
-        last_renewal = self.clock.monotonic()
-        while True:
-            await self.clock.sleep(min(SWEEP_EVERY, renew_every))
-            with suppress(BooksAway):  # logged where it happened; the next turn tries again
-                if self.clock.monotonic() - last_renewal >= renew_every:
-                    await asyncio.gather(*self.teller.renew([Renewal(id=tab.call.id) for tab in self.open]))
-                    last_renewal = self.clock.monotonic()
-                await self.teller.books.sweep()
+    def tending(self) -> Tending:
+        """What is to run beside the calls."""
+        return Tending(
+            teller=self.teller,
+            spill=self.spill,
+            clock=self.clock,
+            open_calls=self.open,
+            lease_seconds=self.lease_seconds,
+        )
 
 
 class Admitted:
     """A call between its hold and its entry."""
 
-    def __init__(self, gateway: Gateway, tab: Tab) -> None:
+    def __init__(self, gateway: Gateway, tab: Tab, models: tuple[Model, ...]) -> None:
         self._gateway = gateway
         self._tab = tab
+        self._models = models
         self._entry: Entry = tab.skeleton
 
     async def __aenter__(self) -> "Admitted":
-        verdict = await self._gateway.teller.admit(self._tab.hold)
+        verdict = await self._admit()
+        if verdict.revision:
+            raise RevisionMoved(verdict.revision)
+        if verdict.claimed is not None:
+            raise ClaimTaken(verdict.claimed)
         if verdict.refusal is not None:
             raise refuse(verdict.refusal)
         self._tab.rates = verdict.rates
         self._gateway.open.add(self._tab)
         return self
+
+    async def _admit(self) -> Verdict:
+        tab, teller = self._tab, self._gateway.teller
+        try:
+            verdict = await teller.admit(tab.hold)
+            if verdict.refusal is None:
+                return verdict
+            return await admit_smaller(
+                tab, self._models, verdict, teller=teller, counter=self._gateway.counter
+            )
+        except BooksAway:
+            if tab.principal.policy.books_away == "allow":
+                return Verdict()
+            teller.give_back(tab.hold)  # it may have been opened, and nobody have heard of it
+            raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -135,7 +176,11 @@ class Admitted:
         finally:
             gateway.open.discard(tab)  # from here on nobody renews the lease: what fails below is swept
         self._entry = settlement.entry
-        await gateway.teller.settle(settlement)
+        if tab.recording is not None:
+            settlement = with_answer(settlement, tab, gateway.vault)
+        await gateway.teller.settle(settlement, within=tab.seconds_left(gateway.clock.monotonic()))
+        if gateway.ledger is not None:
+            await gateway.ledger.commit(self._entry, within=tab.seconds_left(gateway.clock.monotonic()))
 
     def outcome(self, reply: Reply) -> Outcome:
         """What the caller is told."""

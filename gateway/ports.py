@@ -5,9 +5,10 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 from uuid import UUID
 
-from gateway.accounts import Order, Verdict
+from gateway.accounts import Order, Settlement, Verdict
 from gateway.call import Ask, Event, Origin, Reply, Served
 from gateway.catalog import Snapshot
+from gateway.entry import Entry
 from gateway.exchange import Request
 from gateway.principal import EndUser, Principal
 
@@ -35,11 +36,44 @@ class Books(Protocol):
         """Turn holds whose lease has ended into unsettled entries; how many there were."""
 
 
+class Spill(Protocol):
+    """Where settlements wait that the books could not take in time; what is kept survives the process."""
+
+    async def keep(self, settlement: Settlement) -> None:
+        """Keep one for good, or `BooksAway`."""
+
+    async def kept(self) -> Sequence[Settlement]:
+        """What waits, some at a time."""
+
+    async def forget(self, settlement: Settlement) -> None:
+        """The books have it."""
+
+
+class Ledger(Protocol):
+    """Where entries end up, for answers that wait for it."""
+
+    async def commit(self, entry: Entry, *, within: float) -> None:
+        """Wait until it has an entry; `BooksAway` if it has not in time."""
+
+
+class Vault(Protocol):
+    """Encrypts what is kept of calls."""
+
+    def seal(self, plain: bytes) -> bytes:
+        """Encrypt."""
+
+    def open(self, sealed: bytes) -> bytes:
+        """Decrypt what was sealed here, or `SecretUnreadable`."""
+
+
 class Directory(Protocol):
     """Keys to principals."""
 
     async def identify(self, origin: Origin) -> Principal:
         """Who calls, or `Unauthenticated` or `Forbidden`."""
+
+    async def catch_up(self, revision: int) -> None:
+        """Know the configuration as it is at this revision or a later one."""
 
     async def end_user(self, principal: Principal, name: str) -> EndUser:
         """The person behind the app, as the app names them; met for the first time, they get a surrogate."""

@@ -5,6 +5,7 @@ its lines share that figure by largest remainder, so that lines always add up to
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from uuid import UUID
 
 from msgspec import Struct
@@ -20,13 +21,31 @@ PARENTS: Mapping[str, str] = {
     "cache_write_1h": "cache_write_5m",
     "audio_in": "input",
     "audio_out": "output",
+    "image_in": "input",
+    "image_out": "output",
+    "unknown_in": "input",
+    "unknown_out": "output",
 }
 """A meter without a price of its own takes its parent's."""
 
-_PICO_PER_NANO = 1000
-_BASIS_POINTS = 10_000
-_INPUT_METERS = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "audio_in")
-_OUTPUT_METERS = ("output", "reasoning", "audio_out")
+PICO_PER_NANO = 1000
+BASIS_POINTS = 10_000
+_INPUT_METERS = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "audio_in", "image_in")
+_OUTPUT_METERS = ("output", "reasoning", "audio_out", "image_out")
+_UNLISTED = frozenset({"unknown_in", "unknown_out"})
+"""They are charged as their parents, and by no row of the price book: somebody has to look at them."""
+
+_NEEDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "chat": (("input",), ("output",)),
+    "embedding": (("input",),),
+    "image": (("image", "image_out"),),
+    "speech": (("audio_second", "audio_out"),),
+    "transcription": (("audio_second", "audio_in"),),
+    "moderation": (("input",),),
+    "rerank": (("input", "request", "search"),),
+    "search": (("search",),),
+}
+"""What must have a price before a kind of call, or a search in it, has one: of each group, one meter."""
 
 
 class Price(Struct, frozen=True, kw_only=True, gc=False):
@@ -46,6 +65,8 @@ class Sheet(Struct, frozen=True, kw_only=True, gc=False):
     """The highest price that an input token can meet."""
     dearest_output: int
     fee: int
+    kinds: frozenset[str] = frozenset()
+    """The kinds of calls that have a price here; none where it holds under conditions only."""
 
 
 class PriceCard(Struct, frozen=True, kw_only=True, gc=False):
@@ -63,6 +84,10 @@ class PriceCard(Struct, frozen=True, kw_only=True, gc=False):
     def covers(self, now_ms: int) -> bool:
         """Whether the card is in force."""
         return self.valid_from_ms <= now_ms and (self.valid_until_ms is None or now_ms < self.valid_until_ms)
+
+    def prices(self, kind: str) -> bool:
+        """Whether this kind of call has a price, whatever its conditions."""
+        return kind in self.sheets[-1].kinds
 
 
 class Terms(Struct, frozen=True, kw_only=True, gc=False):
@@ -94,6 +119,15 @@ def make_sheet(prices: Mapping[str, Price], *, context_above: int = 0, service_t
         dearest_input=dearest(_INPUT_METERS),
         dearest_output=dearest(_OUTPUT_METERS),
         fee=dearest(("request",)),
+        kinds=frozenset() if context_above or service_tier else _priced_kinds(filled),
+    )
+
+
+def _priced_kinds(prices: Mapping[str, Price]) -> frozenset[str]:
+    return frozenset(
+        kind
+        for kind, needs in _NEEDS.items()
+        if all(any(meter in prices for meter in group) for group in needs)
     )
 
 
@@ -119,60 +153,60 @@ def sheet_for(sheets: Sequence[Sheet], prompt_tokens: int, service_tier: str = "
 
 def price_usage(usage: Usage, card: PriceCard | None, terms: Terms, service_tier: str = "") -> Priced:
     """Price a usage: provider's cost, and the charge under the tenant's contract."""
-    units = [(meter, count) for meter, count in zip(METERS, astuple(usage), strict=True) if count]
+    values = astuple(usage)
+    meters, counts = list(compress(METERS, values)), list(compress(values[:-1], values))
     prompt = usage.prompt_tokens
     sheet = sheet_for(card.sheets, prompt, service_tier) if card is not None else None
     if card is None or sheet is None:
-        return Priced(lines=tuple(_line(meter, count, None, 0, 0) for meter, count in units))
-    sold = sheet_for(sell_sheets(card, terms), prompt, service_tier)
-    if (sheet.fee or (sold is not None and sold.fee)) and not usage.request:
-        units.append(("request", 1))
-    rows = [sheet.prices.get(meter) for meter, _ in units]
-    costs = [count * row.pico if row else 0 for (_, count), row in zip(units, rows, strict=True)]
-    cost_nanos = charge_nanos = allocate(costs, _PICO_PER_NANO)
+        return Priced(lines=tuple([_line(*one, None, 0, 0) for one in zip(meters, counts, strict=True)]))
+    sell = sell_sheets(card, terms)
+    sold = sheet_for(sell, prompt, service_tier) if sell else None
+    rows = [sheet.prices.get(meter) for meter in meters]
+    fee = None if usage.request else _fee(sheet, sold)
+    if fee is not None:
+        meters.append("request")
+        counts.append(1)
+        rows.append(fee)
+    costs = [count * row.pico if row else 0 for count, row in zip(counts, rows, strict=True)]
+    cost_nanos = charge_nanos = allocate(costs, PICO_PER_NANO)
     if sold is not None or terms.markup_bps:
-        charges = _charges(units, costs, sold, terms)
-        charge_nanos = allocate(charges, _PICO_PER_NANO * _BASIS_POINTS)
-    lines = tuple(
-        [
-            _line(meter, count, row, cost, charge)
-            for (meter, count), row, cost, charge in zip(units, rows, cost_nanos, charge_nanos, strict=True)
-        ]
+        charges = _charges(meters, counts, costs, sold, terms)
+        charge_nanos = allocate(charges, PICO_PER_NANO * BASIS_POINTS)
+    shared = zip(meters, counts, rows, cost_nanos, charge_nanos, strict=True)
+    return Priced(
+        cost_nano=sum(cost_nanos),
+        charge_nano=sum(charge_nanos),
+        lines=tuple([_line(*one) for one in shared]),
     )
-    return Priced(cost_nano=sum(cost_nanos), charge_nano=sum(charge_nanos), lines=lines)
+
+
+def _fee(sheet: Sheet, sold: Sheet | None) -> Price | None:
+    """The price of a request, if it has one; one that is only sold costs nothing."""
+    if sheet.fee:
+        return sheet.prices["request"]
+    return Price(pico=0, row=sold.prices["request"].row) if sold is not None and sold.fee else None
 
 
 def _charges(
-    units: Sequence[tuple[str, int]], costs: Sequence[int], sell: Sheet | None, terms: Terms
+    meters: Sequence[str], counts: Sequence[int], costs: Sequence[int], sell: Sheet | None, terms: Terms
 ) -> list[int]:
-    """Pico-dollars times basis points: what is owed, before the one rounding."""
+    """Pico-dollars times basis points: what is owed, before the one rounding.
+
+    What has no sell price is charged by its cost, as everything is where there are none.
+    """
+    by_cost = BASIS_POINTS + terms.markup_bps
     if sell is None:
-        return [cost * (_BASIS_POINTS + terms.markup_bps) for cost in costs]
-    return [count * _pico(sell, meter) * _BASIS_POINTS for meter, count in units]
+        return [cost * by_cost for cost in costs]
+    prices = sell.prices
+    return [
+        count * prices[meter].pico * BASIS_POINTS if meter in prices else cost * by_cost
+        for meter, count, cost in zip(meters, counts, costs, strict=True)
+    ]
 
 
 def sell_sheets(card: PriceCard, terms: Terms) -> tuple[Sheet, ...]:
     """The prices that these terms are charged by; empty when it is by cost."""
     return card.own_sell.get(terms.tenant_id, card.sell) if terms.tenant_id else card.sell
-
-
-def worst_charge(card: PriceCard, terms: Terms, input_bound: int, output_bound: int) -> int:
-    """No call within these bounds is charged more, and none costs more."""
-    with_markup = _BASIS_POINTS + max(0, terms.markup_bps)
-    worst = _worst_pico(card.sheets, input_bound, output_bound) * with_markup
-    sell = sell_sheets(card, terms)
-    if sell:
-        worst = max(worst, _worst_pico(sell, input_bound, output_bound) * _BASIS_POINTS)
-    return -(-worst // (_PICO_PER_NANO * _BASIS_POINTS))
-
-
-def _worst_pico(sheets: Sequence[Sheet], input_bound: int, output_bound: int) -> int:
-    worst = 0
-    for sheet in sheets:
-        if not sheet.context_above or input_bound > sheet.context_above:
-            pico = input_bound * sheet.dearest_input + output_bound * sheet.dearest_output + sheet.fee
-            worst = max(worst, pico)
-    return worst
 
 
 def allocate(parts: Sequence[int], divisor: int) -> list[int]:
@@ -202,13 +236,9 @@ def fill_parents(prices: Mapping[str, Price]) -> dict[str, Price]:
         while parent is not None and parent not in prices:
             parent = PARENTS.get(parent)
         if parent is not None:
-            filled[meter] = prices[parent]
+            price = prices[parent]
+            filled[meter] = Price(pico=price.pico, row=0) if meter in _UNLISTED else price
     return filled
-
-
-def _pico(sheet: Sheet, meter: str) -> int:
-    price = sheet.prices.get(meter)
-    return price.pico if price else 0
 
 
 def _line(meter: str, count: int, row: Price | None, cost: int, charge: int) -> Line:

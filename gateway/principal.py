@@ -1,5 +1,6 @@
 """Who calls, with everything the engine needs to know of them."""
 
+from typing import Literal
 from uuid import UUID
 
 from msgspec import Struct
@@ -12,6 +13,10 @@ class Policy(Struct, frozen=True, kw_only=True, gc=False):
     """What a tenant has decided for its calls."""
 
     tags: tuple[str, ...] = ()
+    books_away: Literal["refuse", "allow"] = "refuse"
+    """Whether calls go on while the books cannot be reached, to be counted afterwards."""
+    over_budget: Literal["refuse", "clamp"] = "refuse"
+    """Whether an answer whose longest does not fit the budget is cut to what does."""
 
 
 class Principal(Struct, frozen=True, kw_only=True, gc=False):
@@ -32,6 +37,8 @@ class Principal(Struct, frozen=True, kw_only=True, gc=False):
     terms: Terms = Terms()
     default_models: dict[str, str] = {}
     policy: Policy = Policy()
+    revision: int = 0
+    """The configuration's, when this was read."""
 
 
 class EndUser(Struct, frozen=True, kw_only=True, gc=False):

@@ -1,10 +1,15 @@
 """What is noted of one call while it runs; its ledger entry is written from it."""
 
 from gateway.accounts import Amounts, Hold
-from gateway.call import Attempt, Call, Rate, Usage
+from gateway.call import Attempt, Call, Event, Rate, Reply, Served, Usage
 from gateway.catalog import Deployment, Model
 from gateway.entry import Entry
+from gateway.once import Recording
 from gateway.principal import Principal
+from gateway.wires import StreamReader
+
+LEAST_SECONDS = 5.0
+"""The books have this long to take an entry, whatever the call's own time."""
 
 
 class Tab:
@@ -21,6 +26,8 @@ class Tab:
         "principal",
         "rates",
         "reached",
+        "recording",
+        "reply",
         "served",
         "service_tier",
         "ttft",
@@ -46,9 +53,25 @@ class Tab:
         """The caller has been sent something: no failover any more."""
         self.maybe_billed = 0
         """Attempts so far that the provider may bill, answered or not."""
+        self.reply: Reply | None = None
+        """What the caller gets, once it is known."""
+        self.recording: Recording | None = None
+        """What the caller was sent, where it is to be told again."""
         self.rates: tuple[Rate, ...] = ()
         self.ttft: float | None = None
         self.upstream_seconds = 0.0
+
+    def hear(self, reader: StreamReader, chunk: bytes) -> Event | None:
+        """Note what a piece of the provider's stream says; what of it is for the caller."""
+        event = reader.feed(chunk)
+        self.usage, self.service_tier = reader.usage, reader.service_tier
+        return event
+
+    def seconds_left(self, monotonic: float) -> float:
+        """How long the books may be asked to take the entry, while its last byte is held back."""
+        deployment = self.served or self.reached
+        total = deployment.provider.timeouts.total if deployment else LEAST_SECONDS
+        return max(LEAST_SECONDS, self.call.started + (self.call.origin.timeout or total) - monotonic)
 
     @property
     def skeleton(self) -> Entry:
@@ -59,3 +82,14 @@ class Tab:
     def attempt_amounts(self) -> Amounts:
         """What one attempt can take: the hold of the first."""
         return self.hold.amounts
+
+
+def served_by(tab: Tab, deployment: Deployment | None) -> Served:
+    """Who answers, in the caller's words; without a deployment it was the cache."""
+    return Served(
+        provider=deployment.provider.name if deployment else "cache",
+        deployment=deployment.name if deployment else "cache",
+        model=tab.model.name,
+        cache="bypass" if deployment else "hit",
+        rates=tab.rates,
+    )

@@ -211,13 +211,13 @@ class Tally:
         cooling = self._cooling.get(account.id, 0)
         if cooling > now_ms and not is_known:
             return Refusal(account=account, retry_ms=cooling - now_ms)
-        if more <= 0 or counter.spent + counter.held + more <= account.limit:
+        left = account.limit - counter.spent - counter.held
+        if more <= max(0, left):
             return None
         if account.cooldown_ms:
             self._cooling[account.id] = now_ms + account.cooldown_ms
-        if account.unit == "concurrency":
-            return Refusal(account=account, retry_ms=max(_CONCURRENCY_RETRY_MS, account.cooldown_ms))
-        return Refusal(account=account, retry_ms=max(counter.ends_ms - now_ms, account.cooldown_ms))
+        wait_ms = _CONCURRENCY_RETRY_MS if account.unit == "concurrency" else counter.ends_ms - now_ms
+        return Refusal(account=account, retry_ms=max(wait_ms, account.cooldown_ms), remaining=max(0, left))
 
     def _counter(self, account: Account, now_ms: int) -> Counter:
         counter = self._current.get(account.id)

@@ -19,12 +19,17 @@ from gateway.errors import (
     Unbounded,
     Unpriced,
 )
+from gateway.extents import extent_of
+from gateway.once import claim_of
 from gateway.patterns import matches
 from gateway.principal import EndUser, Principal
 from gateway.tab import Tab
 
 _LONGEST_RETRY = 31 * 86_400.0
 """Seconds: what a budget without an end tells callers, since somebody may raise it."""
+
+_SERVED_BY = {"speech": "audio", "transcription": "audio"}
+"""The kind of model for a kind of call, where they are not called alike."""
 
 _REFUSALS: dict[str, type[GatewayError]] = {
     "requests": RateLimited,
@@ -41,12 +46,23 @@ def open_tab(
     model = choose_model(call, principal, snapshot)
     accounts = accounts_of(principal, end_user, model)
     now_ms = round(now * 1000)
-    bound = bound_of(call.ask, snapshot.reachable(model, principal.tenant_id), principal.terms, now_ms)
-    nano = _affordable(bound, accounts)
-    amounts = Amounts(requests=1, tokens=(bound.input or 0) + (bound.output or 0), concurrency=1, nano=nano)
+    extent, models = extent_of(call.ask), snapshot.reachable(model, principal.tenant_id)
+    bound = bound_of(extent, models, principal.terms, now_ms)
+    nano = _affordable(bound, accounts, clamps=principal.policy.over_budget == "clamp")
+    amounts = amounts_of(bound, nano)
     skeleton = _skeleton(call, principal, end_user, model, nano, now_ms)
     return Tab(
-        call, principal, model, Hold(id=call.id, accounts=accounts, amounts=amounts, skeleton=skeleton)
+        call,
+        principal,
+        model,
+        Hold(
+            id=call.id,
+            accounts=accounts,
+            amounts=amounts,
+            revision=principal.revision,
+            claim=claim_of(call, principal.tenant_id),
+            skeleton=skeleton,
+        ),
     )
 
 
@@ -59,7 +75,7 @@ def choose_model(call: Call, principal: Principal, snapshot: Snapshot) -> Model:
     model = snapshot.resolve(name)
     if not may_use(principal, model, name):
         raise unknown_model(name)
-    if model.kind != kind and not model.pattern:
+    if model.kind != _SERVED_BY.get(kind, kind) and not model.pattern:
         raise InvalidRequest(f"The model '{model.name}' does not serve {kind} calls.", param="model")
     return model
 
@@ -99,14 +115,21 @@ def refuse(refusal: Refusal) -> GatewayError:
     return _REFUSALS[account.unit](message, retry_after=min(refusal.retry_ms / 1000, _LONGEST_RETRY))
 
 
-def _affordable(bound: Bound, accounts: tuple[Account, ...]) -> int:
-    if not any(account.unit == "nano" for account in accounts):
-        return min(bound.charge_nano or 0, LARGEST_AMOUNT)
-    if not bound.priced:
+def amounts_of(bound: Bound, nano: int) -> Amounts:
+    """What a call within these bounds takes."""
+    return Amounts(requests=1, tokens=(bound.input or 0) + (bound.output or 0), concurrency=1, nano=nano)
+
+
+def _affordable(bound: Bound, accounts: tuple[Account, ...], *, clamps: bool) -> int:
+    """What to hold. An answer without an end asks for all there is, where it may be cut to what is left."""
+    hard = [account.hard for account in accounts if account.unit == "nano"]
+    if hard and not bound.priced:
         raise Unpriced
-    if bound.charge_nano is None:
-        raise Unbounded
-    return min(bound.charge_nano, LARGEST_AMOUNT)
+    if bound.charge_nano is None and any(hard):
+        if not clamps or bound.input is None:
+            raise Unbounded
+        return LARGEST_AMOUNT
+    return min(bound.charge_nano or 0, LARGEST_AMOUNT)
 
 
 def _skeleton(

@@ -6,6 +6,7 @@ after it a failure is the caller's to see.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 
 from msgspec.structs import replace
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 from gateway.accounts import Amounts
 from gateway.batching import Teller
 from gateway.breaker import Breaker
-from gateway.call import Attempt, Event, Reply, Served
+from gateway.call import Attempt, Event, Reply
 from gateway.catalog import Deployment, Snapshot
 from gateway.entry import at_bound
 from gateway.errors import DeadlinePassed, GatewayError, NoProvider, ProviderCut, ProviderError
@@ -22,13 +23,15 @@ from gateway.ports import Answer, Clock, Relay, Transport
 from gateway.retry import Effort, backoff
 from gateway.steps.check import check_reply
 from gateway.steps.route import Candidates, Usable
-from gateway.tab import Tab
+from gateway.tab import Tab, served_by
 from gateway.ticker import Ticker
 from gateway.wires import WIRES, StreamReader, Wire
 
 _LAST_BOUNDARY = b"\n\n"
 """Some providers hang up right behind their last line."""
 _BREAKERS_AT_MOST = 10_000
+HEARD_OUT_WITHIN = 60.0
+"""Seconds that a provider is listened to for its bill alone."""
 
 TransportFor = Callable[[Deployment], Transport]
 
@@ -148,21 +151,17 @@ class Upstream:
         reader = wire.open_stream(tab.call.ask)
         tab.delivered = reader.delivered
         kept: list[bytes] = []
-        async for chunk in answer.chunks():
-            patience.rest()
-            event = reader.feed(chunk)
-            tab.usage, tab.service_tier = reader.usage, reader.service_tier
-            if event is not None:
-                if not tab.committed:
-                    kept.append(event.data)
-                    event = await self._commit(tab, deployment, reader, kept, relay)
-                if event is not None:
-                    await relay.send(event)
-            if reader.failure is not None:
-                raise reader.failure
-            if reader.finished:
-                break
-            patience.expect(deployment.provider.timeouts.idle)
+        try:
+            async for chunk in answer.chunks():
+                patience.rest()
+                await self._pass_on(tab, deployment, reader, tab.hear(reader, chunk), kept, relay)
+                if reader.finished:
+                    break
+                patience.expect(deployment.provider.timeouts.idle)
+        except asyncio.CancelledError:
+            if deployment.provider.bills_to_end and not patience.ran_out:
+                await _hear_out(tab, reader, answer, patience)
+            raise
         if not _has_ended(reader):
             raise ProviderCut
         return Reply(
@@ -171,6 +170,23 @@ class Upstream:
             body=b"".join([*([] if tab.committed else kept), reader.tail]),
             usage=reader.usage,
         )
+
+    async def _pass_on(
+        self,
+        tab: Tab,
+        deployment: Deployment,
+        reader: StreamReader,
+        event: Event | None,
+        kept: list[bytes],
+        relay: Relay,
+    ) -> None:
+        if event is not None and not tab.committed:
+            kept.append(event.data)
+            event = await self._commit(tab, deployment, reader, kept, relay)
+        if event is not None:
+            await relay.send(event)
+        if reader.failure is not None:
+            raise reader.failure
 
     async def _commit(
         self, tab: Tab, deployment: Deployment, reader: StreamReader, kept: list[bytes], relay: Relay
@@ -211,18 +227,22 @@ class Upstream:
         )
 
 
+async def _hear_out(tab: Tab, reader: StreamReader, answer: Answer, patience: Patience) -> None:
+    """The caller left, and the provider bills to the end all the same: hear for a while how much that is."""
+    task = asyncio.current_task()
+    if task is None or not tab.committed:
+        return
+    task.uncancel()  # the caller's leaving is told again when this is over
+    patience.stop()
+    with suppress(TimeoutError, ProviderError):
+        async with asyncio.timeout(HEARD_OUT_WITHIN):
+            async for chunk in answer.chunks():
+                tab.hear(reader, chunk)
+                if reader.finished or reader.failure is not None:
+                    break
+
+
 def _has_ended(reader: StreamReader) -> bool:
     if not reader.finished:
         reader.feed(_LAST_BOUNDARY)
     return reader.finished
-
-
-def served_by(tab: Tab, deployment: Deployment | None) -> Served:
-    """Who answers, in the caller's words; without a deployment it was the cache."""
-    return Served(
-        provider=deployment.provider.name if deployment else "cache",
-        deployment=deployment.name if deployment else "cache",
-        model=tab.model.name,
-        cache="bypass" if deployment else "hit",
-        rates=tab.rates,
-    )

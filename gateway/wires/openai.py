@@ -16,6 +16,7 @@ from gateway.catalog import Deployment
 from gateway.exchange import Request
 from gateway.failures import failure_of
 from gateway.members import join_members
+from gateway.metering import openai_usage
 from gateway.sse import Frames, event_data
 from gateway.texts import texts_in
 
@@ -27,23 +28,6 @@ _JSON = "application/json"
 _DONE = b"[DONE]"
 _encode = msgspec.json.Encoder().encode
 _options = msgspec.json.Decoder(dict[str, Raw])
-
-
-class _PromptDetails(Struct):
-    cached_tokens: int | None = None
-    audio_tokens: int | None = None
-
-
-class _OutputDetails(Struct):
-    reasoning_tokens: int | None = None
-    audio_tokens: int | None = None
-
-
-class _Usage(Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    prompt_tokens_details: _PromptDetails | None = None
-    completion_tokens_details: _OutputDetails | None = None
 
 
 class _Body(Struct):
@@ -68,7 +52,6 @@ class _Chunk(Struct):
 
 _body = msgspec.json.Decoder(_Body)
 _chunk = msgspec.json.Decoder(_Chunk)
-_usage = msgspec.json.Decoder(_Usage)
 
 
 def build_request(ask: Ask, deployment: Deployment) -> Request:
@@ -107,7 +90,7 @@ def read_reply(ask: Ask, headers: Mapping[str, str], body: bytes) -> Reply:
     payload = read.choices if ask.kind == "chat" else read.data
     if payload is None:
         raise errors.ProviderMalformed
-    usage = read_usage(read.usage)
+    usage = openai_usage(read.usage, ask.kind) if _present(read.usage) else None
     return Reply(
         status=200,
         content_type=headers.get("content-type", _JSON),
@@ -184,7 +167,7 @@ class StreamReader:
             self.service_tier = chunk.service_tier
         if not _present(chunk.usage):
             return True
-        self.usage = read_usage(chunk.usage) or self.usage
+        self.usage = openai_usage(chunk.usage) or self.usage
         return bool(chunk.choices) or not self._hides_usage
 
     def _take(self, choice: _Choice) -> None:
@@ -199,35 +182,6 @@ class StreamReader:
             self.delivered.append(text)
         elif delta and not self.meaningful:
             self.meaningful = any(value for name, value in delta.items() if name != "role")
-
-
-def read_usage(raw: Raw) -> Usage | None:
-    """OpenAI's overlapping counts as disjoint meters; nonsense counts as nothing."""
-    if not _present(raw):
-        return None
-    try:
-        counts = _usage.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    inputs = counts.prompt_tokens_details or _PromptDetails()
-    outputs = counts.completion_tokens_details or _OutputDetails()
-    prompt, completion = _whole(counts.prompt_tokens), _whole(counts.completion_tokens)
-    cached = min(_whole(inputs.cached_tokens), prompt)
-    audio_in = min(_whole(inputs.audio_tokens), prompt - cached)
-    reasoning = min(_whole(outputs.reasoning_tokens), completion)
-    audio_out = min(_whole(outputs.audio_tokens), completion - reasoning)
-    return Usage(
-        input=prompt - cached - audio_in,
-        cache_read=cached,
-        audio_in=audio_in,
-        output=completion - reasoning - audio_out,
-        reasoning=reasoning,
-        audio_out=audio_out,
-    )
-
-
-def _whole(count: int | None) -> int:
-    return count if count is not None and 0 < count < 1 << 40 else 0
 
 
 def _present(raw: Raw) -> bool:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 import pytest
 
 from gateway.accounts import Hold, Order, Renewal, Settlement, Verdict
-from gateway.batching import Teller
+from gateway.batching import HOLD_SECONDS, Teller
 from gateway.errors import BooksAway
-from gateway.memory import MemoryBooks
+from gateway.memory import MemoryBooks, MemorySpill
 from tests.support.clock import FakeClock, idle
 from tests.support.engine import (
+    TENANT,
     make_account,
     make_entry,
     make_hold,
@@ -59,12 +60,16 @@ async def _decided(books: SlowBooks) -> None:
         await asyncio.sleep(0)
 
 
+def make_teller(books: SlowBooks, spill: MemorySpill | None = None) -> Teller:
+    return Teller(books, spill or MemorySpill(), books.clock)
+
+
 def _settlement(hold: Hold, nano: int = 0) -> Settlement:
     return Settlement(hold=hold, entry=make_entry(nano, hold.id), tokens=0)
 
 
 async def test_what_is_asked_while_a_post_is_under_way_travels_in_the_next(books: SlowBooks) -> None:
-    teller = Teller(books)
+    teller = make_teller(books)
     first = asyncio.create_task(teller.admit(make_hold(BUDGET)))
     await idle()
     others = [asyncio.create_task(teller.admit(make_hold(BUDGET))) for _ in range(5)]
@@ -77,7 +82,7 @@ async def test_what_is_asked_while_a_post_is_under_way_travels_in_the_next(books
 
 
 async def test_everyone_has_their_own_verdict(books: SlowBooks) -> None:
-    teller = Teller(books)
+    teller = make_teller(books)
     sizes = (600, 600, 300)
     asking = [asyncio.create_task(teller.admit(make_hold(BUDGET, nano=size))) for size in sizes]
     await books.let()
@@ -88,7 +93,7 @@ async def test_everyone_has_their_own_verdict(books: SlowBooks) -> None:
 async def test_who_leaves_while_being_admitted_has_the_hold_given_back(
     waiting: bool, books: SlowBooks
 ) -> None:
-    teller = Teller(books)
+    teller = make_teller(books)
     leaver = asyncio.create_task(teller.admit(make_hold(BUDGET, nano=800)))
     stayer = asyncio.create_task(teller.admit(make_hold(BUDGET, nano=100)))
     await idle()
@@ -113,7 +118,7 @@ async def test_who_leaves_while_being_admitted_has_the_hold_given_back(
 
 
 async def test_who_leaves_a_refusal_gives_nothing_back(books: SlowBooks) -> None:
-    teller = Teller(books)
+    teller = make_teller(books)
     leaver = asyncio.create_task(teller.admit(make_hold(BUDGET, nano=2_000)))
     await idle()
     leaver.cancel()
@@ -123,7 +128,7 @@ async def test_who_leaves_a_refusal_gives_nothing_back(books: SlowBooks) -> None
 
 
 async def test_who_leaves_a_raise_keeps_the_call_open(books: SlowBooks) -> None:
-    teller = Teller(books)
+    teller = make_teller(books)
     hold = make_hold(BUDGET, nano=100)
     admitting = asyncio.create_task(teller.admit(hold))
     await books.let()
@@ -142,14 +147,14 @@ async def test_who_leaves_a_raise_keeps_the_call_open(books: SlowBooks) -> None:
 
 
 async def test_a_settlement_goes_through_though_nobody_waits(books: SlowBooks) -> None:
-    teller = Teller(books)
+    teller = make_teller(books)
     hold = make_hold(BUDGET, nano=100)
     admitting = asyncio.create_task(teller.admit(hold))
     await books.let()
     await admitting
 
     async def settle() -> None:
-        await teller.settle(_settlement(hold, 50))
+        await teller.settle(_settlement(hold, 50), within=5.0)
 
     leaver = asyncio.create_task(settle())
     await idle()
@@ -158,34 +163,133 @@ async def test_a_settlement_goes_through_though_nobody_waits(books: SlowBooks) -
     assert [entry.charge_nano for entry in books.entries.values()] == [50]
 
 
-@pytest.mark.parametrize("error", [BooksAway(), KeyError("unforeseen")], ids=["away", "unforeseen"])
-async def test_books_that_fail_fail_all_who_wait_and_work_again(error: Exception, books: SlowBooks) -> None:
-    teller = Teller(books)
+async def test_books_that_are_away_for_long_fail_all_who_wait_and_work_again(
+    books: SlowBooks, clock: FakeClock
+) -> None:
+    teller = make_teller(books)
+    away = BooksAway()
+    away.__cause__ = OSError("disk full")
     waiting = [asyncio.create_task(teller.admit(make_hold(BUDGET))) for _ in range(3)]
-    await books.let(error)
+    await idle()
+    clock.advance(HOLD_SECONDS)
+    await books.let(away)
     for one in waiting:
-        with pytest.raises(BooksAway):
+        with pytest.raises(BooksAway) as failed:
             await one
+        assert isinstance(failed.value.__cause__, OSError)
     again = asyncio.create_task(teller.admit(make_hold(BUDGET)))
     await books.let()
     assert (await again).refusal is None
 
 
-async def test_why_the_books_are_away_is_not_lost(books: SlowBooks) -> None:
-    teller = Teller(books)
-    away = BooksAway()
-    away.__cause__ = OSError("disk full")
+async def test_what_nobody_foresaw_fails_at_once(books: SlowBooks) -> None:
+    teller = make_teller(books)
     waiting = asyncio.create_task(teller.admit(make_hold(BUDGET)))
-    await books.let(away)
-    with pytest.raises(BooksAway) as failed:
+    await books.let(KeyError("unforeseen"))
+    with pytest.raises(BooksAway):
         await waiting
-    assert isinstance(failed.value.__cause__, OSError)
+
+
+async def test_books_that_are_away_for_a_moment_are_asked_again_with_the_same_ids(
+    books: SlowBooks, clock: FakeClock
+) -> None:
+    teller = make_teller(books)
+    hold = make_hold(BUDGET, nano=100)
+    first = asyncio.create_task(teller.admit(hold))
+    await books.let(BooksAway())
+    second = asyncio.create_task(teller.admit(make_hold(BUDGET)))
+    await clock.turn(0.1)
+    await books.let()
+    assert [(await one).refusal for one in (first, second)] == [None, None]
+    assert books.posts[1][0] is hold
+    assert len(books.posts[1]) == 2
+
+
+async def test_pauses_grow_while_the_books_are_away(books: SlowBooks, clock: FakeClock) -> None:
+    teller = make_teller(books)
+    hold = make_hold(BUDGET, nano=100)
+    settling = teller.settle(_settlement(hold, 50), within=3.0)
+    for _ in range(6):
+        await books.let(BooksAway())
+        clock.advance(clock.slept[-1])
+    assert clock.slept == [0.05, 0.1, 0.2, 0.4, 0.5, 0.5]
+    await books.let()
+    assert (await settling).refusal is None
+
+
+async def test_a_settlement_that_finds_no_books_is_spilled(books: SlowBooks, clock: FakeClock) -> None:
+    spill = MemorySpill()
+    teller = make_teller(books, spill)
+    settlement = _settlement(make_hold(BUDGET, nano=100), 50)
+    settling = teller.settle(settlement, within=3.0)
+    await idle()
+    clock.advance(3.0)
+    await books.let(BooksAway())
+    assert (await settling).refusal is None
+    assert await spill.kept() == [settlement]
+
+
+async def test_a_settlement_that_cannot_be_spilled_fails(books: SlowBooks, clock: FakeClock) -> None:
+    class FullSpill(MemorySpill):
+        async def keep(self, settlement: Settlement) -> None:
+            raise BooksAway
+
+    teller = make_teller(books, FullSpill())
+    settling = teller.settle(_settlement(make_hold(BUDGET), 50), within=0.0)
+    await books.let(BooksAway())
+    with pytest.raises(BooksAway):
+        await settling
+
+
+@pytest.mark.parametrize("hopeless", [False, True], ids=["for now", "for good"])
+async def test_an_order_that_fails_alone_hurts_no_other(
+    hopeless: bool, books: SlowBooks, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing, other = make_hold(BUDGET, nano=100), make_hold(BUDGET, nano=100)
+    carry_out = MemoryBooks._carry_out
+
+    def fail_one(self: MemoryBooks, order: Order, now_ms: int) -> Verdict:
+        return Verdict(failed=True, hopeless=hopeless) if order is failing else carry_out(self, order, now_ms)
+
+    monkeypatch.setattr(MemoryBooks, "_carry_out", fail_one)
+    teller = make_teller(books)
+    waiting = [asyncio.create_task(teller.admit(hold)) for hold in (failing, other)]
+    await books.let()
+    assert (await waiting[1]).refusal is None
+    assert waiting[0].done() is hopeless
+    monkeypatch.undo()
+    if not hopeless:
+        await clock.turn(0.1)
+        await books.let()
+        assert (await waiting[0]).refusal is None
+    else:
+        with pytest.raises(BooksAway):
+            await waiting[0]
+
+
+async def test_who_leaves_while_the_books_are_away_has_their_hold_closed_wherever_it_is(
+    books: SlowBooks, clock: FakeClock
+) -> None:
+    """The order may have reached the books, and only the answer not have come back."""
+    teller = make_teller(books)
+    reached, lost = make_hold(BUDGET, nano=100), make_hold(BUDGET, nano=200)
+    leavers = [asyncio.create_task(teller.admit(hold)) for hold in (reached, lost)]
+    await idle()
+    await MemoryBooks.post(books, [reached])
+    for leaver in leavers:
+        leaver.cancel()
+    await books.let(BooksAway())
+    await clock.turn(0.1)
+    await books.let()
+    await teller.drain()
+    assert not books.tally.holds
+    assert [(entry.id, entry.status) for entry in books.entries.values()] == [(reached.id, "failed")]
 
 
 async def test_renewals_and_draining(books: SlowBooks) -> None:
-    teller = Teller(books)
+    teller = make_teller(books)
     await teller.drain()
-    renewals = teller.renew([Renewal(id=make_hold().id) for _ in range(3)])
+    renewals = teller.renew([Renewal(id=make_hold().id, tenant_id=TENANT) for _ in range(3)])
     draining = asyncio.create_task(teller.drain())
     await books.let()
     await draining

@@ -8,12 +8,14 @@ import pytest
 
 from gateway.errors import ProviderTimeout
 from gateway.retry import Effort
-from tests.support.clock import FakeClock
+from gateway.steps import upstream
+from tests.support.clock import FakeClock, idle
 from tests.support.engine import (
     BOUNDED,
     Rig,
     make_deployment,
     make_model,
+    make_provider,
 )
 from tests.support.script import (
     DONE,
@@ -106,6 +108,50 @@ async def test_what_a_caller_had_of_a_stream_is_estimated(clock: FakeClock) -> N
         await running
     assert (rig.entry.status, rig.entry.estimated) == ("settled", True)
     assert rig.entry.meters.output == 1
+    rig.assert_balanced()
+
+
+BILLING = (make_model(make_deployment(provider=make_provider(bills_to_end=True))),)
+
+
+async def test_a_provider_that_bills_to_the_end_is_heard_to_the_end(clock: FakeClock) -> None:
+    going_on = asyncio.Event()
+    rig = Rig(
+        streams(ROLE, HELLO, going_on, HELLO, USAGE, DONE), clock=clock, accounts=BOUNDED, models=BILLING
+    )
+    listener = Listener()
+    running = asyncio.create_task(rig.stream(listener))
+    await idle(50)
+    running.cancel()
+    await idle(50)
+    assert not running.done()
+    going_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert (rig.entry.status, rig.entry.estimated) == ("settled", False)
+    assert (rig.entry.meters.input, rig.entry.meters.output) == (10, 5)
+    assert [attempt.outcome for attempt in rig.entry.attempts] == ["caller_left"]
+    assert b"".join(listener.heard) == ROLE + HELLO
+    rig.assert_balanced()
+
+
+@pytest.mark.parametrize("end", ["time", "shutdown", "cut"])
+async def test_hearing_a_provider_out_ends(end: str, clock: FakeClock) -> None:
+    never = asyncio.Event()
+    rig = Rig(streams(ROLE, HELLO, never), clock=clock, accounts=BOUNDED, models=BILLING)
+    running = asyncio.create_task(rig.stream(Listener()))
+    await idle(50)
+    running.cancel()
+    await idle(50)
+    if end == "shutdown":
+        running.cancel()
+    elif end == "cut":
+        never.set()
+    else:
+        clock.advance(upstream.HEARD_OUT_WITHIN)
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert (rig.entry.status, rig.entry.estimated) == ("settled", True)
     rig.assert_balanced()
 
 

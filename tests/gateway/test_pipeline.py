@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from gateway.accounts import Order, Settlement, Verdict
-from gateway.errors import BooksAway, BudgetExceeded, ProviderCut, Unauthenticated
+from gateway.errors import BooksAway, BudgetExceeded, Unauthenticated
 from gateway.exchange import Timeouts
 from gateway.memory import MemoryBooks
-from gateway.retry import Effort
+from gateway.principal import Policy
 from tests.support.clock import FakeClock, idle
 from tests.support.engine import (
     BOUNDED,
@@ -32,6 +33,7 @@ from tests.support.script import (
     streams,
 )
 
+CALLS = make_account("requests", 60, "minute")
 COST_NANO = 10 * 1_000 + 5 * 2_000
 WORDS = (ROLE, chunk(content="Hel"), chunk(content="lo"), USAGE)
 
@@ -47,19 +49,6 @@ class HeldBackBooks(MemoryBooks):
     async def post(self, orders: Sequence[Order]) -> Sequence[Verdict]:
         if any(isinstance(order, Settlement) for order in orders):
             await self.let.wait()
-        return await super().post(orders)
-
-
-class ClosedBooks(MemoryBooks):
-    """Books that admit, and are away when it comes to settling."""
-
-    def __init__(self, books: MemoryBooks) -> None:
-        super().__init__(books.clock)
-        self.tally, self.entries = books.tally, books.entries
-
-    async def post(self, orders: Sequence[Order]) -> Sequence[Verdict]:
-        if any(isinstance(order, Settlement) for order in orders):
-            raise BooksAway
         return await super().post(orders)
 
 
@@ -137,24 +126,6 @@ async def test_the_end_of_a_stream_waits_for_the_ledger(clock: FakeClock) -> Non
     assert rig.entry.status == "settled"
 
 
-async def test_an_answer_that_cannot_be_journaled_is_not_given(clock: FakeClock) -> None:
-    rig = Rig(completes(), clock=clock, accounts=BOUNDED, books=ClosedBooks)
-    with pytest.raises(BooksAway):
-        await rig.run()
-    assert not rig.gateway.open
-    assert rig.entries == []
-    clock.advance(61)
-    assert await rig.books.sweep() == 1
-    assert rig.entry.status == "unsettled"
-    rig.assert_balanced()
-
-
-async def test_a_failure_is_told_even_if_the_books_are_away_then(clock: FakeClock) -> None:
-    rig = Rig(streams(ROLE), clock=clock, books=ClosedBooks, effort=Effort(attempts=1))
-    with pytest.raises(ProviderCut):
-        await rig.stream(Listener())
-
-
 async def test_quotas_are_told_before_the_first_byte(clock: FakeClock) -> None:
     listener = Listener()
     rig = Rig(streams(*WORDS, DONE), clock=clock, accounts=[make_account("requests", 60, "minute")])
@@ -173,7 +144,7 @@ async def test_an_end_user_is_an_id_in_the_ledger(clock: FakeClock) -> None:
 
 async def test_tending_goes_on_while_nothing_is_open(clock: FakeClock) -> None:
     rig = Rig(completes(), clock=clock)
-    tending = asyncio.create_task(rig.gateway.tend())
+    tending = asyncio.create_task(rig.gateway.tending().run())
     await clock.turn(100)
     assert not tending.done()
     tending.cancel()
@@ -185,7 +156,7 @@ async def test_tending_outlives_books_that_are_away(clock: FakeClock) -> None:
             raise BooksAway
 
     rig = Rig(completes(), clock=clock, books=lambda books: AwayBooks(books.clock))
-    tending = asyncio.create_task(rig.gateway.tend())
+    tending = asyncio.create_task(rig.gateway.tending().run())
     await clock.turn(30)
     assert not tending.done()
     tending.cancel()
@@ -196,7 +167,7 @@ async def test_the_lease_of_a_long_call_is_kept(clock: FakeClock) -> None:
     patient = make_provider(timeouts=Timeouts(idle=500.0))
     models = [make_model(make_deployment(provider=patient))]
     rig = Rig(streams(*WORDS, ended, DONE), clock=clock, accounts=BOUNDED, models=models)
-    tending = asyncio.create_task(rig.gateway.tend())
+    tending = asyncio.create_task(rig.gateway.tending().run())
     running = asyncio.create_task(rig.stream(Listener(), timeout=1000.0))
     await idle()
     for _ in range(10):
@@ -207,4 +178,23 @@ async def test_the_lease_of_a_long_call_is_kept(clock: FakeClock) -> None:
     await running
     tending.cancel()
     assert rig.entry.status == "settled"
+    rig.assert_balanced()
+
+
+async def test_a_prompt_whose_bytes_do_not_fit_is_counted_before_it_is_refused(clock: FakeClock) -> None:
+    ask = make_ask("hello world " * 200)
+    budget = make_account("nano", limit=(1_000 * len(ask.body) + 2_000 * 100) // 2)
+    models = [make_model(vocabulary="o200k_base", max_output=100)]
+    rig = Rig(completes(), clock=clock, accounts=[budget, CALLS], models=models)
+    assert (await rig.run(ask)).charge_nano == COST_NANO
+    rig.assert_balanced()
+
+
+async def test_an_answer_that_is_cut_to_the_budget_is_asked_for_so(clock: FakeClock) -> None:
+    ask = make_ask("hello")
+    budget = make_account("nano", limit=1_000 * (len(ask.body) + 16) + 2_000 * 40)
+    rig = Rig(completes(), clock=clock, accounts=[budget, CALLS], policy=Policy(over_budget="clamp"))
+    await rig.run(ask)
+    (request,) = rig.script.requests
+    assert msgspec.json.decode(request.body)["max_tokens"] == 40
     rig.assert_balanced()

@@ -91,6 +91,25 @@ def test_after_a_refusal_an_account_cools_down() -> None:
     assert _admit(tally, account, at=NOON + 30_500)
 
 
+def test_a_call_that_takes_nothing_passes_a_spent_account_while_another_cools_down() -> None:
+    tally = Tally()
+    cooling = make_account("requests", limit=0, cooldown_ms=30_000)
+    hold = make_hold(BUDGET, nano=1_000)
+    tally.admit(hold, NOON)
+    _settle(tally, hold, nano=1_500)
+    assert not _admit(tally, cooling)
+    assert _admit(tally, BUDGET, nano=0)
+
+
+def test_a_refusal_says_what_would_have_been_granted() -> None:
+    tally = Tally()
+    tally.admit(make_hold(BUDGET, nano=600), NOON)
+    refusal = tally.admit(make_hold(BUDGET, nano=401), NOON).refusal
+    assert refusal is not None
+    assert refusal.remaining == 400
+    assert _admit(tally, BUDGET, nano=400)
+
+
 def test_a_cooldown_tells_its_whole_length_at_once() -> None:
     tally = Tally()
     account = make_account("concurrency", limit=1, window="none", cooldown_ms=30_000)

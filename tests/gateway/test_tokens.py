@@ -5,6 +5,7 @@ from time import process_time
 from typing import Any
 
 import pytest
+import tiktoken
 
 from gateway.tokens import TokenCounter
 
@@ -46,3 +47,34 @@ def test_no_text_takes_long() -> None:
     for text in ("a" * 3_000_000, " " * 3_000_000, "ﷺ" * 1_000_000):
         counter.count_now(text)
     assert process_time() - began < 20
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize(
+    "word", ["hello world ", "Grüße 🙂 ", "a", " ", "\n\n", "internationalisation", "7", "ﷺ"]
+)
+def test_a_bound_is_never_less_than_the_tokens_wherever_the_text_is_cut(word: str) -> None:
+    counter = TokenCounter()
+    for length in (65_535, 65_536, 65_537, 200_003):
+        text = (word * length)[:length]
+        bounds = counter.most_now(text, ["o200k_base", "cl100k_base"])
+        for name, most in bounds.items():
+            exact = len(tiktoken.get_encoding(name).encode_ordinary(text))
+            assert exact <= most <= exact + 64
+    assert counter.most_now("", ["o200k_base"]) == {"o200k_base": 0}
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [("o200k_base", "}the", "don't  AAAA "), ("cl100k_base", "internationalisation  ", "AAAAAAAA")],
+)
+def test_a_cut_through_a_word_that_makes_it_shorter_is_made_up_for(name: str, before: str, after: str) -> None:
+    text = ("hello world\n" * 6_000)[: 65_535 - len(before)] + "\n" + before + after
+    exact = len(tiktoken.get_encoding(name).encode_ordinary(text))
+    assert TokenCounter().most_now(text, [name])[name] >= exact
+
+
+async def test_a_bound_of_no_vocabulary_is_none() -> None:
+    counter = TokenCounter()
+    assert await counter.most(b"hello world", []) == {}
+    assert await counter.most(b"hello world", ["cl100k_base"]) == {"cl100k_base": 2}

@@ -56,6 +56,18 @@ class FakeClock:
         await idle()
 
 
+class RestingClock(FakeClock):
+    """Tells when somebody sleeps by it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rests = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        self.rests.set()
+        await super().sleep(seconds)
+
+
 async def idle(turns: int = 25) -> None:
     """Let every task go on until it waits for something."""
     for _ in range(turns):

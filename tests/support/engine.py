@@ -13,7 +13,7 @@ from gateway.catalog import Deployment, Model, Provider, Snapshot
 from gateway.entry import Entry, Line
 from gateway.ids import uuid7
 from gateway.members import read_members
-from gateway.memory import MemoryBooks, MemoryCatalog, MemoryDirectory, NoCache
+from gateway.memory import GlassVault, MemoryBooks, MemoryCatalog, MemoryDirectory, MemorySpill, NoCache
 from gateway.pipeline import Gateway
 from gateway.ports import Books
 from gateway.pricing import Price, PriceCard, make_sheet
@@ -134,10 +134,13 @@ class Rig:
     ) -> None:
         self.clock = clock
         self.books = MemoryBooks(clock)  # type: ignore[arg-type]
+        self.spill = MemorySpill()
         self.script = Script(*acts)
         self.principal = make_principal(*accounts, **principal)
         self.gateway = Gateway(
             books=books(self.books),
+            spill=self.spill,
+            vault=GlassVault(),
             directory=MemoryDirectory({KEY: self.principal}),
             catalog=MemoryCatalog(make_snapshot(*(models or (make_model(),)))),
             cache=NoCache(),

@@ -33,6 +33,16 @@ def completes(text: str = "hello", prompt: int = 10, completion: int = 5) -> Act
     return answers(msgspec.json.encode({"choices": choices, "usage": usage}))
 
 
+def waits(event: asyncio.Event, act: Act) -> Act:
+    """The provider does that after the event."""
+
+    async def waiting(request: Request) -> Answer:
+        await event.wait()
+        return await act(request)
+
+    return waiting
+
+
 def fails(error: Exception) -> Act:
     """The provider cannot be reached, or does not answer."""
 
@@ -79,19 +89,22 @@ class _Stream:
     def __init__(self, pieces: Sequence[Piece]) -> None:
         self.status = 200
         self.headers = {"content-type": "text/event-stream"}
-        self._pieces = pieces
+        self._pieces = list(pieces)
 
     async def read(self) -> bytes:
         return b"".join([piece async for piece in self.chunks()])
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        for piece in self._pieces:
+        """What is left; who stops listening and listens again misses nothing."""
+        while self._pieces:
             await asyncio.sleep(0)
-            if isinstance(piece, Exception):
-                raise piece
+            piece = self._pieces[0]
             if isinstance(piece, asyncio.Event):
                 await piece.wait()
-            else:
+            del self._pieces[0]
+            if isinstance(piece, Exception):
+                raise piece
+            if isinstance(piece, bytes):
                 yield piece
 
 

@@ -126,7 +126,7 @@ async def test_the_class_of_service_that_was_given_is_the_one_that_is_charged(
 
 
 async def test_a_cost_that_no_ledger_could_hold_leaves_the_bound_standing(clock: FakeClock) -> None:
-    models = [make_model(make_deployment(cards=(make_card(input=1 << 62),)))]
+    models = [make_model(make_deployment(cards=(make_card(input=1 << 62, output=0),)))]
     absurd = answers(b'{"choices":[{}],"usage":{"prompt_tokens":1000000000,"completion_tokens":1}}')
     rig = Rig(
         absurd, clock=clock, models=models, accounts=[make_account("nano", limit=1 << 53), *BOUNDED[1:]]

@@ -82,9 +82,11 @@ def test_usage_nobody_asked_for_is_hidden() -> None:
 
 
 def test_usage_beside_words_is_not_hidden() -> None:
-    both = event({"choices": [{"delta": {"content": "a"}}], "usage": {"prompt_tokens": 1}})
+    both = event(
+        {"choices": [{"delta": {"content": "a"}}], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}
+    )
     passed, reader = _read(both, hides_usage=True)
-    assert (passed, reader.usage) == (both, Usage(input=1))
+    assert (passed, reader.usage) == (both, Usage(input=1, output=1))
 
 
 def test_the_last_usage_counts_and_nonsense_does_not_replace_it() -> None:
