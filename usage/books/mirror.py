@@ -16,6 +16,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from gateway.claims import Kept as Claim
 from gateway.entry import Entry
 from gateway.tally import Counter, Held, Share
 from usage.books.rows import COLUMNS, SQLITE_VALUES, TABLE, sqlite_row
@@ -37,6 +38,13 @@ _PUT_COUNTER = (
     " ON CONFLICT (account, window_start) DO UPDATE SET spent = excluded.spent"
 )
 _DELETE_COUNTER = "DELETE FROM usage_counter WHERE account = ? AND window_start = ?"
+_ALL_CLAIMS = "SELECT key, body, call_id, until_ms, answer FROM usage_claim"
+_PUT_CLAIM = (
+    "INSERT INTO usage_claim (key, body, call_id, until_ms, answer) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (key) DO UPDATE SET body = excluded.body, call_id = excluded.call_id,"
+    " until_ms = excluded.until_ms, answer = excluded.answer"
+)
+_DELETE_CLAIM = "DELETE FROM usage_claim WHERE key = ?"
 _BUSY_MS = 5_000
 
 OPEN, SWEPT, CLOSED = 0, 1, 2
@@ -64,6 +72,7 @@ class Kept(Struct):
     open: list[Held]
     swept: list[Held]
     closed: list[Closed]
+    claims: list[Claim]
 
 
 class Mirror:
@@ -89,7 +98,9 @@ class Mirror:
 
     def load(self) -> Kept:
         """Everything, as the last commit left it."""
-        kept = Kept(counters=[], open=[], swept=[], closed=[])
+        kept = Kept(counters=[], open=[], swept=[], closed=[], claims=[])
+        for key, body, call, until_ms, answer in self._connection.execute(_ALL_CLAIMS):
+            kept.claims.append(Claim(key, body, UUID(call), until_ms, answer))
         for account, start_ms, ends_ms, unit, spent in self._connection.execute(_ALL_COUNTERS):
             kept.counters.append(Counter(Share(account, start_ms, ends_ms, unit), spent))
         self._slots.clear()
@@ -147,6 +158,17 @@ class Mirror:
         many(_INSERT_ENTRY, [sqlite_row(entry) for entry in entries])
         many(_PUT_COUNTER, [(*_key(one), one.share.ends_ms, one.share.unit, one.spent) for one in dirty])
         many(_DELETE_COUNTER, [_key(one) for one in old])
+
+    def put_claim(self, claim: Claim) -> None:
+        """Write a claim, a new one or a changed one."""
+        self.begin()
+        row = (claim.key, claim.body, claim.call.hex, claim.until_ms, claim.answer)
+        self._connection.execute(_PUT_CLAIM, row)
+
+    def drop_claims(self, keys: Iterable[str]) -> None:
+        """Forget claims."""
+        self.begin()
+        self._connection.executemany(_DELETE_CLAIM, [(key,) for key in keys])
 
     def free(self, identifiers: Iterable[UUID]) -> None:
         """Let places be written over, once the commit says that nobody needs them."""

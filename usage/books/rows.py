@@ -60,9 +60,9 @@ SQLITE_VALUES = tuple(f"nullif(?, {_NULL_WHEN[name]})" if name in _NULL_WHEN els
 
 _encode = msgspec.json.Encoder().encode
 
-_COPIED = "\t".join(["%s"] * len(COLUMNS)) + "\n"
+_NULL = "\\N"
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\x00": ""})
-_NEEDS_ESCAPE = re.compile(r"[\\\t\n\r\x00]")
+_NEEDS_ESCAPE = re.compile(r"[\n\r\x00]")
 
 
 def sqlite_row(entry: Entry) -> tuple[Any, ...]:
@@ -106,53 +106,66 @@ def sqlite_row(entry: Entry) -> tuple[Any, ...]:
 
 def copy_line(entry: Entry) -> bytes:
     """An entry as one line of PostgreSQL's text format for COPY, in the order of `COLUMNS`."""
-    line: str = _COPIED % (
+    fields = _copied(entry)
+    line = "\t".join(fields)
+    if line.count("\\") != _nulls(entry) or line.count("\t") >= len(fields) or _NEEDS_ESCAPE.search(line):
+        line = "\t".join([field if field is _NULL else field.translate(_ESCAPES) for field in fields])
+    return (line + "\n").encode("utf-8", "replace")
+
+
+def _copied(entry: Entry) -> tuple[str, ...]:
+    return (
         entry.id.hex,
         f"{_second(entry.at_ms // 1000)}.{entry.at_ms % 1000:03}+00",
-        _text(entry.request_id),
+        entry.request_id,
         entry.tenant_id.hex,
-        _text(entry.tenant),
-        _copied(entry.project_id),
-        _text(entry.project),
-        _text(entry.cost_centre),
-        _copied(entry.key_id),
-        _text(entry.key),
-        _copied(entry.end_user_id),
+        entry.tenant,
+        _or_null(entry.project_id),
+        entry.project,
+        entry.cost_centre,
+        _or_null(entry.key_id),
+        entry.key,
+        _or_null(entry.end_user_id),
         entry.dialect,
         entry.kind,
         entry.status,
-        _text(entry.model_asked),
-        _text(entry.model),
-        _copied(entry.provider_id),
-        _text(entry.provider),
-        _copied(entry.deployment_id),
-        _text(entry.deployment),
-        _text(_encode(entry.meters).decode()),
-        entry.cost_nano,
-        entry.charge_nano,
-        _text(_encode(entry.lines).decode()),
-        _text(entry.price_version),
+        entry.model_asked,
+        entry.model,
+        _or_null(entry.provider_id),
+        entry.provider,
+        _or_null(entry.deployment_id),
+        entry.deployment,
+        _encode(entry.meters).decode(),
+        str(entry.cost_nano),
+        str(entry.charge_nano),
+        _encode(entry.lines).decode(),
+        entry.price_version,
         "t" if entry.estimated else "f",
-        _text(_encode(entry.attempts).decode()),
-        entry.latency_ms,
-        "\\N" if entry.ttft_ms is None else entry.ttft_ms,
-        entry.overhead_us,
-        _text(entry.sensitivity),
-        _text(_encode(entry.tags).decode()),
-        _copied(entry.corrects),
+        _encode(entry.attempts).decode(),
+        str(entry.latency_ms),
+        _NULL if entry.ttft_ms is None else str(entry.ttft_ms),
+        str(entry.overhead_us),
+        entry.sensitivity,
+        _encode(entry.tags).decode(),
+        _or_null(entry.corrects),
     )
-    return line.encode("utf-8", "replace")
 
 
-def _text(value: str) -> str:
-    """Escaped as COPY wants it; a null character, which no text column takes, is dropped."""
-    if _NEEDS_ESCAPE.search(value) is None:
-        return value
-    return value.translate(_ESCAPES)
+def _nulls(entry: Entry) -> int:
+    """How many of an entry's fields are null, and so the only ones with a backslash."""
+    return (
+        (entry.project_id is None)
+        + (entry.key_id is None)
+        + (entry.end_user_id is None)
+        + (entry.provider_id is None)
+        + (entry.deployment_id is None)
+        + (entry.ttft_ms is None)
+        + (entry.corrects is None)
+    )
 
 
-def _copied(identifier: UUID | None) -> str:
-    return "\\N" if identifier is None else identifier.hex
+def _or_null(identifier: UUID | None) -> str:
+    return _NULL if identifier is None else identifier.hex
 
 
 def _sqlite_moment(at_ms: int) -> str:

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import IO, TypeVar
 from uuid import UUID
 
-from gateway.accounts import LARGEST_ENTRY, Amounts, Hold, Order, Renewal, Settlement, Verdict
+from gateway.accounts import HOPELESS, Hold, Order, Settlement, Verdict, is_countable, uncovered_amounts
+from gateway.claims import Claims
 from gateway.entry import Entry
 from gateway.errors import BooksAway
 from gateway.ports import Clock
@@ -52,6 +53,7 @@ class SqliteBooks:
     ) -> None:
         self.path = path
         self.tally = Tally(lease_ms=lease_ms)
+        self.claims = Claims()
         self._clock = clock
         self._synchronous = synchronous
         self._turn = asyncio.Lock()
@@ -108,7 +110,7 @@ class SqliteBooks:
     async def _ask(self, orders: Sequence[Order] | None, *, drain: bool = False) -> Sequence[Verdict]:
         async with self._turn:
             mirror = self._mirror
-            if mirror is None or not all(map(_is_sane, orders or ())):
+            if mirror is None:
                 raise BooksAway
             try:
                 verdicts = await self._carry_out_all(mirror, orders, drain)
@@ -179,14 +181,20 @@ class SqliteBooks:
         return verdicts
 
     def _carry_out(self, order: Order, changes: "Changes", mirror: Mirror, now_ms: int) -> Verdict:
+        if not is_countable(order):
+            return HOPELESS
         if isinstance(order, Settlement):
             self._settle(order, changes, mirror, now_ms)
             return _DONE
-        verdict = self.tally.admit(order, now_ms) if isinstance(order, Hold) else _DONE
-        if isinstance(order, Renewal):
+        verdict, claim = _DONE, None
+        if isinstance(order, Hold):
+            verdict, claim = self.claims.admit(order, self.tally, now_ms)
+        else:
             self.tally.renew(order.id, now_ms)
+        if claim is not None:
+            mirror.put_claim(claim)
         held = self.tally.holds.get(order.id)
-        if held is not None and verdict.refusal is None:
+        if held is not None and verdict.refusal is None and verdict.claimed is None:
             changes.holds[held.id] = held
         return verdict
 
@@ -194,6 +202,9 @@ class SqliteBooks:
         identifier = order.entry.id
         held = self.tally.holds.get(identifier) or self.tally.swept.get(identifier)
         settled = self.tally.settle(order, now_ms)
+        claim = self.claims.settle(order)
+        if claim is not None:
+            mirror.put_claim(claim)
         if held is not None and settled.entry is order.entry:
             held.skeleton = order.entry
             changes.closed.append(Closed(held, order.tokens))
@@ -203,14 +214,14 @@ class SqliteBooks:
             changes.corrections.append(settled.entry)
             self._freed.append(identifier)
             changes.unusual = True
-        elif not self._waits(identifier, changes) and mirror.append(settled.entry):
-            spent = Amounts(requests=1, tokens=order.tokens, nano=settled.entry.charge_nano)
-            self.tally.spend(order.hold, spent, now_ms)
+        elif self._is_news(order, changes) and mirror.append(settled.entry):
+            self.tally.spend(order.hold, uncovered_amounts(order), now_ms)
             changes.unusual = True
 
-    def _waits(self, identifier: UUID, changes: "Changes") -> bool:
-        """Whether the call is closed already, and on its way to the ledger."""
-        return any(one.held.id == identifier for one in (*self._backlog, *changes.closed))
+    def _is_news(self, order: Settlement, changes: "Changes") -> bool:
+        """Whether a settlement without a hold is to be written: nobody gave up, and nobody wrote it yet."""
+        waiting = (*self._backlog, *changes.closed)
+        return not order.gives_back and all(one.held.id != order.entry.id for one in waiting)
 
     def _sweep(self, mirror: Mirror, now_ms: int) -> list[Verdict]:
         over = self.tally.expire(now_ms)
@@ -220,6 +231,8 @@ class SqliteBooks:
             mirror.put(over, SWEPT)
         counters, forgotten = self.tally.forget(now_ms)
         self._freed += forgotten
+        if over_claims := self.claims.forget(now_ms):
+            mirror.drop_claims(over_claims)
         if over or counters or self._backlog:
             self._drain(mirror, [held.skeleton for held in over], counters)
         return [_DONE] * len(over)
@@ -241,6 +254,7 @@ class SqliteBooks:
         for held, tokens in kept.closed:
             tally.close(held.id, tokens=tokens, nano=held.skeleton.charge_nano)
         self.tally = tally
+        self.claims.kept = {claim.key: claim for claim in kept.claims}
         self._backlog = kept.closed
         self._freed.clear()
         self._stale = False
@@ -270,14 +284,6 @@ async def _in_thread(work: Callable[[], _Result]) -> _Result:
     except asyncio.CancelledError:
         await asyncio.wait([task])
         raise
-
-
-def _is_sane(order: Order) -> bool:
-    """Whether every column can hold it: one that none could would block the ledger for all."""
-    if not isinstance(order, Settlement):
-        return True
-    amounts = (order.entry.cost_nano, order.entry.charge_nano, order.tokens)
-    return all(abs(amount) <= LARGEST_ENTRY for amount in amounts)
 
 
 def _lock_beside(path: Path) -> IO[str]:

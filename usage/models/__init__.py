@@ -1,6 +1,6 @@
 """The tables of the usage app."""
 
-from usage.models.books import Counter, Hold
+from usage.models.books import Claim, Counter, Hold
 from usage.models.correction import Correction
 from usage.models.entry import LedgerEntry
 from usage.models.feedback import Feedback
@@ -9,6 +9,7 @@ from usage.models.statement import Statement
 
 __all__ = (
     "NOBODY",
+    "Claim",
     "Correction",
     "Counter",
     "Feedback",

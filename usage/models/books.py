@@ -28,6 +28,25 @@ class Hold(models.Model):
         return str(self.call_id)
 
 
+class Claim(models.Model):
+    """An `Idempotency-Key`, and what became of its call."""
+
+    key = models.CharField(max_length=64, primary_key=True, editable=False)
+    """A hash of the tenant and the key."""
+    body = models.CharField(max_length=64)
+    """A hash of what was asked."""
+    call_id = models.UUIDField()
+    until_ms = models.BigIntegerField()
+    answer = models.BinaryField(null=True)
+    """Encrypted."""
+
+    class Meta:
+        ordering = ("until_ms",)
+
+    def __str__(self) -> str:
+        return str(self.call_id)
+
+
 class Counter(models.Model):
     """What an account spent in one window."""
 

@@ -1,68 +1,28 @@
-"""Books to test: in memory, and on a migrated SQLite file of the test's own."""
+"""Books to test: in memory, on a migrated SQLite file of the test's own, and on Redis."""
 
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
-from uuid import UUID
+from typing import Any
 
-import msgspec
 import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.utils import ConnectionHandler
 from pytest_django import DjangoDbBlocker
+from redis import Redis
 
-from gateway.entry import Line
 from gateway.memory import MemoryBooks
-from gateway.tally import Tally
 from gateway_project.database import database_settings
 from tests.support.clock import FakeClock
+from tests.support.redis_server import OwnRedis, own_redis
+from tests.usage.books.shops import Ledger, RedisShop, Shop, TallyShop, make_ready
+from usage.books.redis import RedisBooks
 from usage.books.sqlite import SqliteBooks
 
-Row = tuple[UUID, str, int, UUID | None, tuple[Line, ...]]
-
-_lines = msgspec.json.Decoder(tuple[Line, ...])
-
-
-class Shop:
-    """Books with their ledger open to be read."""
-
-    def __init__(self, books: MemoryBooks | SqliteBooks, clock: FakeClock) -> None:
-        self.books = books
-        self.clock = clock
-
-    @property
-    def tally(self) -> Tally:
-        """What the books count with."""
-        return self.books.tally
-
-    async def rows(self) -> list[Row]:
-        """Id, status, charge, corrected id and lines of every entry, in order."""
-        if isinstance(self.books, MemoryBooks):
-            found = [
-                (one.id, str(one.status), one.charge_nano, one.corrects, one.lines)
-                for one in self.books.entries.values()
-            ]
-            return sorted(found, key=_corrections_last)
-        await self.books.drain()
-        return read_rows(self.books.path)
-
-
-def read_rows(path: Path) -> list[Row]:
-    """The ledger of a file."""
-    query = "SELECT id, status, charge_nano, corrects, lines FROM usage_ledgerentry"
-    with closing(sqlite3.connect(path)) as connection:
-        rows = [
-            (UUID(one), status, charge, UUID(corrects) if corrects else None, _lines.decode(lines))
-            for one, status, charge, corrects, lines in connection.execute(query)
-        ]
-    return sorted(rows, key=_corrections_last)
-
-
-def _corrections_last(row: Row) -> tuple[bool, int]:
-    return row[3] is not None, row[0].int
+Open = Callable[..., Awaitable[RedisBooks]]
 
 
 @pytest.fixture(scope="session")
@@ -105,9 +65,75 @@ async def sqlite_books(books_path: Path, clock: FakeClock) -> AsyncIterator[Sqli
     await books.close()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    """The session's database, without any books."""
+    with closing(Redis.from_url(redis_url, protocol=2)) as client:
+        forget_books(client)
+        yield client
+        forget_books(client)
+
+
+def forget_books(client: Redis) -> None:
+    """Leave nothing of any books."""
+    for key in client.scan_iter("gw:*", count=1_000):
+        client.delete(key)
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    """A ledger that says what a test wants."""
+    return Ledger()
+
+
+@pytest.fixture
+async def opened(redis_url: str, ledger: Ledger, clock: FakeClock) -> AsyncIterator[Open]:
+    """Opens books on Redis, each time those of another process."""
+    async with AsyncExitStack() as stack:
+
+        async def open_books(url: str = redis_url, **options: Any) -> RedisBooks:
+            defaults: dict[str, Any] = {
+                "sums": ledger.sums,
+                "in_ledger": ledger.holds,
+                "clock": clock,
+                "rebuild_ms": 0,
+            }
+            books = RedisBooks(url, **defaults | options)
+            stack.push_async_callback(books.close)
+            await books.open()
+            return books
+
+        yield open_books
+
+
+@pytest.fixture
+async def redis_shop(redis: Redis, opened: Open, clock: FakeClock) -> RedisShop:
+    """Open books on Redis, in service."""
+    books = await opened()
+    await make_ready(books)
+    return RedisShop(books, redis, clock)
+
+
+@pytest.fixture(scope="session")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnRedis]:
+    """A server that tests may pause, wipe and restart; each leaves it running."""
+    with own_redis(tmp_path_factory.mktemp("redis"), "--appendonly", "yes") as server:
+        yield server
+
+
+@pytest.fixture
+def server(own_server: OwnRedis) -> OwnRedis:
+    """That one, empty."""
+    own_server.wipe()
+    return own_server
+
+
+@pytest.fixture(params=["memory", "sqlite", "redis"])
 def shop(request: pytest.FixtureRequest, clock: FakeClock) -> Shop:
     """Books of each kind."""
     if request.param == "memory":
-        return Shop(MemoryBooks(clock), clock)  # type: ignore[arg-type]
-    return Shop(request.getfixturevalue("sqlite_books"), clock)
+        return TallyShop(MemoryBooks(clock), clock)  # type: ignore[arg-type]
+    if request.param == "redis":
+        found: RedisShop = request.getfixturevalue("redis_shop")
+        return found
+    return TallyShop(request.getfixturevalue("sqlite_books"), clock)

@@ -1,0 +1,253 @@
+"""A replica takes over that did not hear the last writes, or a snapshot does that is older than they."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from random import Random
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from gateway.accounts import Hold, Settlement
+from gateway.errors import BooksAway
+from tests.support.clock import FakeClock
+from tests.support.engine import TENANT, make_account, make_entry, make_hold
+from tests.support.redis_server import OwnRedis, own_redis
+from tests.usage.books.conftest import Open
+from tests.usage.books.proxy import Proxy, proxied
+from tests.usage.books.shops import Ledger, RedisShop, counted, make_ready
+from usage.books.redis import RedisBooks
+from usage.books.redis_recovery import Spent
+from usage.books.shards import shard_key, shard_of
+
+BUDGET = make_account("nano", limit=1_000)
+SHARD = shard_of(TENANT)
+
+
+class Cluster:
+    """A master, a replica, and an address that leads to one of them."""
+
+    def __init__(self, master: OwnRedis, replica: OwnRedis, proxy: Proxy, clock: FakeClock) -> None:
+        self.master, self.replica, self.proxy, self.clock = master, replica, proxy, clock
+        self.url = f"redis://127.0.0.1:{proxy.port}"
+
+    def cut_off(self) -> None:
+        """From here on the replica hears nothing."""
+        self.replica.catch_up(self.master)
+        self.replica.promote()
+
+    def fail_over(self) -> None:
+        """The address leads to the replica."""
+        self.proxy.target = self.replica.port
+        self.proxy.cut()
+
+    async def pass_time(self, *processes: RedisBooks, seconds: int = 6) -> None:
+        """Every process looks once a second."""
+        for _ in range(seconds):
+            for books in processes:
+                with suppress(BooksAway):
+                    await books.tend()
+            self.clock.advance(1)
+
+
+@pytest.fixture(scope="module")
+def replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnRedis]:
+    """Another server."""
+    with own_redis(tmp_path_factory.mktemp("replica"), "--repl-diskless-sync-delay", "0") as server:
+        yield server
+
+
+@pytest.fixture
+async def cluster(server: OwnRedis, replica: OwnRedis, clock: FakeClock) -> AsyncIterator[Cluster]:
+    """Both of them, the replica level with the master."""
+    server.client.config_set("repl-diskless-sync-delay", "0")
+    await asyncio.to_thread(replica.follow, server)
+    async with proxied(server.port) as proxy:
+        yield Cluster(server, replica, proxy, clock)
+    replica.promote()
+
+
+async def _process(cluster: Cluster, opened: Open) -> RedisBooks:
+    books = await opened(cluster.url, rebuild_ms=3_000)
+    await cluster.pass_time(books)
+    await make_ready(books)
+    return books
+
+
+def _settlement(hold: Hold, nano: int) -> Settlement:
+    return Settlement(hold=hold, entry=make_entry(nano, hold.id), tokens=0)
+
+
+async def _grant(books: RedisBooks, nano: int) -> Hold:
+    hold = make_hold(BUDGET, nano=nano)
+    (verdict,) = await books.post([hold])
+    assert (verdict.failed, verdict.refusal) == (False, None)
+    return hold
+
+
+async def _granted(books: RedisBooks, *nanos: int) -> int:
+    """How much of what is asked for is held."""
+    holds = [make_hold(BUDGET, nano=nano) for nano in nanos]
+    try:
+        verdicts = await books.post(holds)
+    except BooksAway:
+        return 0
+    granted = [verdict.refusal is None and not verdict.failed for verdict in verdicts]
+    return sum(nano for nano, one in zip(nanos, granted, strict=True) if one)
+
+
+def _after(cluster: Cluster, books: RedisBooks) -> RedisShop:
+    return RedisShop(books, cluster.replica.client, cluster.clock)
+
+
+async def test_what_the_replica_did_not_hear_is_brought_back(cluster: Cluster, opened: Open) -> None:
+    alice, bob = await _process(cluster, opened), await _process(cluster, opened)
+    early = await _grant(alice, 200)
+    cluster.cut_off()
+    late = await _grant(alice, 300)
+    await alice.post([_settlement(early, 150)])
+    done = await _grant(bob, 250)
+    await bob.post([_settlement(done, 240)])
+    cluster.fail_over()
+    await cluster.pass_time(alice, bob)
+    shop = _after(cluster, alice)
+    assert counted(shop, BUDGET) == (390, 300)
+    assert await _granted(bob, 311, 310) == 310
+    await alice.post([_settlement(late, 100), _settlement(early, 150)])
+    await bob.post([_settlement(done, 240)])
+    assert counted(shop, BUDGET) == (490, 310)
+    assert sorted(row[2] for row in shop.lines()) == [100, 150, 240]
+
+
+async def test_nobody_may_spend_before_the_others_were_heard(cluster: Cluster, opened: Open) -> None:
+    alice, bob = await _process(cluster, opened), await _process(cluster, opened)
+    cluster.cut_off()
+    await _grant(alice, 900)
+    cluster.fail_over()
+    with suppress(BooksAway):
+        await bob.tend()  # his connection is broken
+    granted = [await _granted(bob, 200) for _ in range(20)]  # more calls than the replica did not hear
+    await cluster.pass_time(bob, seconds=2)
+    granted.append(await _granted(bob, 200))
+    await cluster.pass_time(alice, bob)
+    granted.append(await _granted(bob, 200, 100))
+    assert granted == [0] * 21 + [100]
+    assert counted(_after(cluster, alice), BUDGET) == (0, 1_000)
+
+
+async def test_a_process_that_slept_through_it_brings_back_its_own(cluster: Cluster, opened: Open) -> None:
+    alice, bob = await _process(cluster, opened), await _process(cluster, opened)
+    cluster.cut_off()
+    hold = await _grant(alice, 300)
+    cluster.fail_over()
+    await cluster.pass_time(bob, seconds=8)
+    assert await _granted(bob, 100) == 100
+    await cluster.pass_time(alice, bob)
+    await alice.post([_settlement(hold, 250)])
+    assert counted(_after(cluster, alice), BUDGET) == (250, 100)
+
+
+async def test_what_was_drained_a_moment_before_is_brought_back_to_the_counters(
+    cluster: Cluster, opened: Open, ledger: Ledger
+) -> None:
+    alice = await _process(cluster, opened)
+    hold = await _grant(alice, 400)
+    cluster.cut_off()
+    await alice.post([_settlement(hold, 400)])
+    client = cluster.master.client
+    last = client.xinfo_stream(shard_key(SHARD, "journal"))["last-generated-id"]
+    client.hset(shard_key(SHARD, "state"), "drained", last)
+    ledger.known = {hold.id}
+    await cluster.pass_time(alice, seconds=3)
+    cluster.fail_over()
+    await cluster.pass_time(alice)
+    assert counted(_after(cluster, alice), BUDGET) == (400, 0)
+
+
+async def test_a_replica_that_is_far_behind_is_summed_anew(
+    cluster: Cluster, opened: Open, ledger: Ledger
+) -> None:
+    alice = await _process(cluster, opened)
+    hold = await _grant(alice, 400)
+    cluster.cut_off()
+    await cluster.pass_time(alice, seconds=30)
+    await alice.post([_settlement(hold, 350)])
+    ledger.known, ledger.spent[SHARD] = {hold.id}, [Spent(BUDGET.id, 0, 1 << 53, 350)]
+    cluster.fail_over()
+    await cluster.pass_time(alice)
+    spent, _ = counted(_after(cluster, alice), BUDGET)
+    assert spent == 350
+    assert await _granted(alice, 651) == 0
+
+
+async def test_a_correction_is_made_once_whatever_was_forgotten(cluster: Cluster, opened: Open) -> None:
+    alice = await _process(cluster, opened)
+    hold = await _grant(alice, 400)
+    cluster.clock.advance(61)
+    assert await alice.sweep() == 1
+    cluster.cut_off()
+    await alice.post([_settlement(hold, 100)])
+    before = RedisShop(alice, cluster.master.client, cluster.clock)
+    assert counted(before, BUDGET) == (100, 0)
+    cluster.fail_over()
+    await cluster.pass_time(alice)
+    after = _after(cluster, alice)
+    assert counted(after, BUDGET) == (100, 0)
+    assert before.lines() == after.lines()
+
+
+async def test_a_number_that_went_back_is_noticed_on_the_same_server_too(
+    server: OwnRedis, opened: Open, clock: FakeClock
+) -> None:
+    books = await opened(server.url)
+    await make_ready(books)
+    client = server.client
+    snapshot = _snapshot(client)
+    await _grant(books, 700)
+    _go_back(client, snapshot)
+    assert await _granted(books, 301) == 0
+    await make_ready(books)
+    assert await _granted(books, 301, 300) == 300
+    assert counted(RedisShop(books, client, clock), BUDGET) == (0, 1_000)
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_no_budget_allows_more_than_before(seed: int, cluster: Cluster, opened: Open) -> None:
+    random = Random(seed)
+    processes = [await _process(cluster, opened) for _ in range(2)]
+    holds: list[tuple[RedisBooks, Hold]] = []
+    charged = 0
+    for step in range(40):
+        if step == 20:
+            cluster.cut_off()
+        books = random.choice(processes)
+        if holds and random.random() < 0.4:
+            owner, hold = holds.pop(random.randrange(len(holds)))
+            charge = random.randint(0, hold.amounts.nano)
+            await owner.post([_settlement(hold, charge)])
+            charged += charge
+        else:
+            hold = make_hold(BUDGET, nano=random.randint(1, 120))
+            (verdict,) = await books.post([hold])
+            holds += [(books, hold)] if verdict.refusal is None else []
+    cluster.fail_over()
+    refused = [await _granted(books, 1) for books in processes]
+    await cluster.pass_time(*random.sample(processes, 2))
+    assert refused == [0, 0]
+    shop = _after(cluster, processes[0])
+    assert counted(shop, BUDGET) == (charged, sum(hold.amounts.nano for _, hold in holds))
+    for owner, hold in holds:
+        await owner.post([_settlement(hold, 1)])
+    assert counted(shop, BUDGET) == (charged + len(holds), 0)
+    assert sum(row[2] for row in await shop.rows()) == charged + len(holds)
+
+
+def _snapshot(client: Redis) -> dict[Any, bytes]:
+    return {key: client.dump(key) or b"" for key in client.scan_iter()}
+
+
+def _go_back(client: Redis, snapshot: dict[Any, bytes]) -> None:
+    client.flushall()
+    for key, value in snapshot.items():
+        client.restore(key, 0, value)

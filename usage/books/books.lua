@@ -1,0 +1,329 @@
+-- The last part of the script: orders, and what is remembered of calls.
+
+local GRANTED, REFUSED, SWEPT, UNKNOWN, AWAY, MOVED, CLAIMED = 1, 2, 3, 4, 5, 6, 7
+local REQUESTS, TOKENS, NANO = 1, 2, 4
+local SETTLED_FOR, SWEPT_FOR, PLACE_FREE_IN = 600000, 86400000, 1000
+local SETTLED = '1'
+
+local leases_key, journal_key = prefix .. 'leases', prefix .. 'journal'
+local last, backlog = '', nil
+
+local function hold_key(id)
+  return prefix .. 'h:' .. id
+end
+
+local function done_key(id)
+  return prefix .. 'd:' .. id
+end
+
+-- A hold: { amounts, shares, line, the line's charge, its attempts }.
+-- A call that is done: SETTLED, or swept: { charge, tokens, attempts, shares, when that is forgotten }.
+local function find(id)
+  local found = redis.call('MGET', hold_key(id), done_key(id))
+  local held, done = found[1] and cmsgpack.unpack(found[1]), found[2]
+  if done and done ~= SETTLED then
+    done = cmsgpack.unpack(done)
+    done = done[5] >= now and done
+  end
+  return held, done
+end
+
+local function keep(id, held)
+  redis.call('SET', hold_key(id), cmsgpack.pack(held))
+end
+
+local function lease(id)
+  redis.call('ZADD', leases_key, whole(now + lease_ms), id)
+end
+
+local function journal(line)
+  last = redis.call('XADD', journal_key, '*', field, line)
+end
+
+local function remember_settled(id)
+  redis.call('SET', done_key(id), SETTLED, 'PX', SETTLED_FOR)
+end
+
+-- Whoever repeats a settlement learns how far the journal must be drained for its line to be in the ledger.
+local function tell_newest_line()
+  if last == '' then
+    local newest = redis.call('XREVRANGE', journal_key, '+', '-', 'COUNT', 1)[1]
+    last = newest and newest[1] or '0-0'
+  end
+end
+
+local function is_full()
+  backlog = backlog or redis.call('XLEN', journal_key)
+  return backlog >= backlog_at_most
+end
+
+local function close(id, held, spent)
+  for _, share in ipairs(held[2]) do
+    local counter, unit = seated(share), share[4]
+    if counter then
+      add(counter, -held[1][unit], spent[unit])
+    end
+  end
+  redis.call('DEL', hold_key(id))
+  redis.call('ZREM', leases_key, id)
+end
+
+-- Why a hard account does not bear more, as a verdict; nothing if it does.
+local function refusal_of(account, index, counter, more, held)
+  local cooling = current(account.name, account.unit)
+  if status == 'rebuilding' and more > 0 then
+    return { AWAY }
+  elseif cooling.cooldown > now and not held then
+    return { REFUSED, index, cooling.cooldown - now, 0 }
+  end
+  local left = math.max(account.limit - counter.spent - counter.held, 0)
+  if more <= left then
+    return nil
+  end
+  if account.cooldown > 0 then
+    cool_down(account, cooling)
+  end
+  local wait = account.unit == CONCURRENCY and PLACE_FREE_IN or counter.ends - now
+  return { REFUSED, index, math.max(wait, account.cooldown), left }
+end
+
+local function place_of(account, held, share)
+  if share then
+    return seated_again(share, held[1][account.unit])
+  end
+  local counter = current(account.name, account.unit)
+  if not counter.start or (counter.ends <= now and not held) then
+    turn(account, counter)
+  end
+  return counter
+end
+
+-- Where the amounts of a hold would sit, or why they may not. Who had them before may have them again.
+local function find_places(indexes, amounts, held, is_again)
+  local sits, places = {}, {}
+  for _, share in ipairs(held and held[2] or {}) do
+    sits[share[1]] = share
+  end
+  for _, index in ipairs(indexes) do
+    local account = accounts[index]
+    local counter = place_of(account, held, sits[account.name])
+    local more = amounts[account.unit] - (held and held[1][account.unit] or 0)
+    local refusal = account.is_hard and not is_again and refusal_of(account, index, counter, more, held)
+    if refusal then
+      return nil, refusal
+    end
+    places[#places + 1] = { account = account, index = index, counter = counter }
+  end
+  return places
+end
+
+local function find_rate(tightest, unit)
+  for _, rate in ipairs(tightest) do
+    if rate.unit == unit then
+      return rate
+    end
+  end
+  local rate = { unit = unit, remaining = math.huge }
+  tightest[#tightest + 1] = rate
+  return rate
+end
+
+-- The tightest quota of requests and of tokens: account, what remains, when it is whole again.
+local function rates_of(places)
+  local tightest, verdict = {}, { GRANTED }
+  for _, place in ipairs(places) do
+    local account, counter = place.account, place.counter
+    local remaining = account.limit - counter.spent - counter.held
+    local rate = account.unit <= TOKENS and find_rate(tightest, account.unit)
+    if rate and remaining < rate.remaining then
+      rate.index, rate.remaining, rate.reset = place.index, remaining, counter.ends - now
+    end
+  end
+  for _, rate in ipairs(tightest) do
+    verdict[#verdict + 1] = rate.index
+    verdict[#verdict + 1] = math.max(rate.remaining, 0)
+    verdict[#verdict + 1] = rate.reset
+  end
+  return verdict
+end
+
+local function open(id, amounts, places, line, charge, attempts)
+  local shares = {}
+  for _, place in ipairs(places) do
+    local account, counter = place.account, place.counter
+    add(counter, amounts[account.unit], 0)
+    shares[#shares + 1] = { account.name, counter.start, counter.ends, account.unit, account.length > 0 and 1 or 0 }
+  end
+  keep(id, { amounts, shares, line, charge, attempts })
+  lease(id)
+end
+
+local function raise(id, held, amounts, line, charge, attempts)
+  local raised = {}
+  for unit, amount in ipairs(held[1]) do
+    raised[unit] = math.max(amount, amounts[unit])
+  end
+  for _, share in ipairs(held[2]) do
+    local before = held[1][share[4]]
+    add(seated_again(share, before), raised[share[4]] - before, 0)
+  end
+  if charge < held[4] then
+    line, charge, attempts = held[3], held[4], held[5]
+  end
+  keep(id, { raised, held[2], line, charge, attempts })
+end
+
+-- Why a hold is not even looked at, as a verdict; nothing if it is.
+local function answer_at_door(held, done, first, revision)
+  if done then
+    return done ~= SETTLED and first and { REFUSED, first, PLACE_FREE_IN, 0 } or { GRANTED }
+  elseif held then
+    return nil
+  elseif is_outdated(revision) then
+    return { MOVED, newest_revision }
+  end
+  return is_full() and { AWAY } or nil
+end
+
+local function admit(order)
+  local id, amounts, indexes, line, charge, attempts, revision, is_again, claim, body = unpack(order, 2)
+  local held, done = find(id)
+  local claimed = claim and not (held or done or is_again) and judge_claim(claim, body, id)
+  if claimed then
+    return { CLAIMED, claimed }
+  end
+  local answer = (done or not is_again) and answer_at_door(held, done, indexes[1], revision)
+  if answer then
+    return answer
+  end
+  local places, refusal = find_places(indexes, amounts, held, is_again)
+  if refusal then
+    return refusal
+  elseif held then
+    raise(id, held, amounts, ARGV[line], charge, attempts)
+  else
+    open(id, amounts, places, ARGV[line], charge, attempts)
+  end
+  if is_again then
+    lease(id)
+  end
+  if claim and not held and not (is_again and judge_claim(claim, body, id)) then
+    put_claim(claim, body, id)
+  end
+  return rates_of(places)
+end
+
+local function renew(order)
+  redis.call('ZADD', leases_key, 'XX', whole(now + lease_ms), order[2])
+  return {}
+end
+
+local function spend(indexes, spent)
+  for _, index in ipairs(indexes) do
+    local account = accounts[index]
+    add(place_of(account), 0, spent[account.unit])
+  end
+end
+
+-- Without a hold it takes accounts, to spend in the windows of now. The first try comes without: they cost.
+local function settle(order)
+  local id, tokens, nano, line, gives_back, indexes, claim, body, answer, is_free = unpack(order, 2)
+  local held, done = find(id)
+  if claim and done ~= SETTLED then
+    close_claim(claim, body, id, answer, is_free)
+  end
+  if done == SETTLED then
+    tell_newest_line()
+    return {}
+  elseif done then
+    return { SWEPT, done[1], done[2], done[3] }
+  elseif held then
+    close(id, held, { held[1][REQUESTS], tokens, 0, nano })
+  elseif gives_back then
+    remember_settled(id) -- a hold that is still on its way comes too late
+    return {}
+  elseif indexes then
+    spend(indexes, { 1, tokens, 0, nano })
+  else
+    return { UNKNOWN }
+  end
+  journal(ARGV[line])
+  remember_settled(id)
+  return {}
+end
+
+-- A correction belongs to the windows of its call: given back in another, it could be spent twice.
+local function correct(order)
+  local id, tokens, nano, line = unpack(order, 2)
+  local _, done = find(id)
+  if done == SETTLED then
+    tell_newest_line()
+    return {}
+  elseif not done then
+    return { UNKNOWN }
+  end
+  local difference = { 0, tokens, 0, nano }
+  for _, share in ipairs(done[4]) do
+    local counter = seated(share)
+    if counter then
+      add(counter, 0, difference[share[4]])
+    end
+  end
+  journal(ARGV[line])
+  remember_settled(id)
+  return {}
+end
+
+local function sweep_one(id, held)
+  local amounts = held[1]
+  close(id, held, { amounts[REQUESTS], amounts[TOKENS], 0, amounts[NANO] })
+  journal(held[3])
+  local done = { held[4], amounts[TOKENS], held[5], held[2], now + SWEPT_FOR }
+  redis.call('SET', done_key(id), cmsgpack.pack(done), 'PX', SWEPT_FOR)
+end
+
+-- What holds that nobody settled had set aside is spent; only their places are free again.
+-- While the shard is rebuilt, whoever lives has yet to say so.
+local function sweep(order)
+  local over = {}
+  if status == 'ready' then
+    over = redis.call('ZRANGEBYSCORE', leases_key, '-inf', whole(now), 'LIMIT', 0, order[2])
+  end
+  for _, id in ipairs(over) do
+    local held = find(id)
+    if held then
+      sweep_one(id, held)
+    else
+      redis.call('ZREM', leases_key, id)
+    end
+  end
+  return { #over }
+end
+
+local carriers = { admit, renew, settle, correct, sweep }
+
+for index, row in ipairs(accounts) do
+  local name, unit, limit, is_hard, cooldown, length, start, ends, next = unpack(row)
+  accounts[index] = {
+    name = name,
+    unit = unit,
+    limit = limit,
+    is_hard = is_hard,
+    cooldown = cooldown,
+    length = length,
+    start = start,
+    ends = ends,
+    next = next,
+  }
+end
+
+local verdicts = {}
+look_for_loss()
+stamp()
+if status ~= 'lost' then
+  for index, order in ipairs(orders) do
+    verdicts[index] = carriers[order[1]](order)
+  end
+  write_counters()
+end
+return cmsgpack.pack({ status, seq, at, now, drained, last, loss, sums == '1', verdicts })

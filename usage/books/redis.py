@@ -1,0 +1,147 @@
+"""The books that several processes share: on Redis, where one script carries out all orders of a shard.
+
+What a shard could forget is kept here too until it is safe, and posted again after a loss
+(docs/decisions/0011). Whatever fails is `BooksAway`. Nothing is tried twice: that is for the teller.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+
+from msgspec.structs import replace
+
+from gateway.accounts import HOPELESS, Order, Verdict
+from gateway.errors import BooksAway
+from gateway.ports import Clock
+from usage.books.connection import Connection
+from usage.books.orders import Batch, Receipt
+from usage.books.redis_condition import Condition, look_at_server
+from usage.books.redis_errands import Errand
+from usage.books.redis_outstanding import Outstanding
+from usage.books.redis_recovery import InLedger, LedgerSums, Recovery
+from usage.books.redis_shards import Shards, Terms
+from usage.books.shards import SHARDS, shard_key
+
+_SWEPT_AT_ONCE = 100
+"""Of one shard in one call: other calls wait meanwhile."""
+
+
+class RedisBooks:
+    """Accounts, holds and journal of any number of processes."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        sums: LedgerSums,
+        in_ledger: InLedger,
+        clock: Clock | None = None,
+        lease_ms: int = 60_000,
+        backlog_at_most: int = 100_000,
+        rebuild_ms: int = 3_000,
+        reply_timeout: float = 1.0,
+    ) -> None:
+        terms = Terms(lease_ms=lease_ms, backlog_at_most=backlog_at_most, rebuild_ms=rebuild_ms)
+        self.is_open = False
+        """Whether orders are taken."""
+        self._connection = Connection(url, timeout=reply_timeout)
+        self._shards = Shards(self._connection, terms, clock)
+        self._outstanding = [Outstanding(lease_ms) for _ in range(SHARDS)]
+        self._recovery = Recovery(
+            shards=self._shards,
+            outstanding=self._outstanding,
+            carry=self._carry,
+            sums=sums,
+            in_ledger=in_ledger,
+        )
+
+    async def open(self) -> None:
+        """Take orders from now on; Redis may come later."""
+        self.is_open = True
+        with suppress(BooksAway):
+            await self.tend()
+
+    async def post(self, orders: Sequence[Order]) -> Sequence[Verdict]:
+        """Carry out orders, those of each shard in turn."""
+        if not self.is_open:
+            raise BooksAway
+        errands = [Errand(order) for order in orders]
+        countable = [errand for errand in errands if errand.is_countable]
+        await self._carry(countable)
+        await self._fetch_answers(countable)
+        if countable and all([errand.verdict.failed for errand in countable]) and countable == errands:
+            raise BooksAway
+        return [errand.verdict if errand.is_countable else HOPELESS for errand in errands]
+
+    async def sweep(self) -> int:
+        """Turn holds whose lease has ended into unsettled entries."""
+        if not self.is_open:
+            raise BooksAway
+        swept, waiting = 0, list(range(SHARDS))
+        while waiting:
+            batches = {shard: self._shards.batch() for shard in waiting}
+            for batch in batches.values():
+                batch.add_sweep(_SWEPT_AT_ONCE)
+            receipts = await self._shards.ask(batches)
+            counts = {
+                shard: receipt.verdicts[0][0] for shard, receipt in receipts.items() if receipt.verdicts
+            }
+            swept += sum(counts.values())
+            waiting = [shard for shard, count in counts.items() if count == _SWEPT_AT_ONCE]
+        return swept
+
+    async def tend(self) -> None:
+        """Notice what was lost, though no calls come, and bring it back; to be done about once a second."""
+        await self._recovery.tend()
+
+    async def condition(self) -> Condition:
+        """What keeps these books from being relied on."""
+        return await look_at_server(self._shards)
+
+    async def close(self) -> None:
+        """Hang up, after whatever is under way."""
+        self.is_open = False
+        await self._recovery.stop()
+        await self._connection.close()
+
+    async def _carry(self, errands: Sequence[Errand]) -> None:
+        """Go to the shards, as often as verdicts ask for."""
+        while errands:
+            groups: dict[int, list[Errand]] = defaultdict(list)
+            for errand in errands:
+                groups[errand.shard].append(errand)
+            batches = {shard: self._batch_of(group) for shard, group in groups.items()}
+            receipts = await self._shards.ask(batches)
+            errands = [
+                errand
+                for shard, receipt in receipts.items()
+                for errand in self._hear(shard, groups[shard], batches[shard], receipt)
+            ]
+
+    async def _fetch_answers(self, errands: Sequence[Errand]) -> None:
+        """What was answered before is not in the verdict: it is long, and few ask for it."""
+        for errand in errands:
+            claimed, claim = errand.verdict.claimed, errand.claim
+            if claimed is not None and claim is not None and claimed.state == "answered":
+                key = shard_key(errand.shard, f"i:{claim.key}").encode()
+                answer = await self._shards.command(b"HGET", key, b"answer")
+                errand.verdict = Verdict(claimed=replace(claimed, answer=answer or b""))
+
+    def _batch_of(self, errands: list[Errand]) -> Batch:
+        batch = self._shards.batch()
+        for errand in errands:
+            errand.join(batch)
+        return batch
+
+    def _hear(self, shard: int, errands: list[Errand], batch: Batch, receipt: Receipt) -> list[Errand]:
+        """Take verdicts; the errands that have to go once more."""
+        done: list[Errand] = []
+        unfinished: list[Errand] = []
+        for errand, said in zip(errands, receipt.verdicts, strict=False):  # a lost shard says nothing to any
+            if not errand.hear(said, batch, receipt.now):
+                unfinished.append(errand)
+            elif errand.is_carried_out:
+                done.append(errand)
+        self._outstanding[shard].look_at(receipt)
+        self._outstanding[shard].note(done, receipt)
+        return unfinished

@@ -1,0 +1,120 @@
+"""What a process knows that a shard could forget: its open holds, and settlements that are not safe yet."""
+
+from collections import deque
+from collections.abc import Iterable
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gateway.accounts import Hold, Renewal, Settlement
+from gateway.entry import Entry
+from usage.books.orders import Receipt
+from usage.books.redis_errands import Errand
+
+KEEP_MS = 10_000
+"""A settlement is kept so long though the ledger has it: a replica that takes over may be as far behind."""
+
+_LONG = 65_536
+_REMEMBERED_MS = 300_000
+"""So long a shard surely remembers what was settled; what is older was not lost with a short tail."""
+
+
+class Closed(Struct, frozen=True, gc=False):
+    """A settlement, with the entry that stands for it if its hold had been swept."""
+
+    settlement: Settlement
+    correction: Entry | None = None
+
+
+class Written(Struct, frozen=True, gc=False):
+    """Settlements of one batch, whose lines are no later than the last one of it."""
+
+    last: tuple[int, int]
+    at_ms: int
+    closed: list[Closed]
+
+
+class Outstanding:
+    """The part of it that belongs to one shard."""
+
+    def __init__(self, lease_ms: int) -> None:
+        self.loss = ""
+        """The last loss of the shard after which all of this was there."""
+        self.holds: dict[UUID, Hold] = {}
+        self.written: deque[Written] = deque()
+        self._lease_ms = lease_ms
+        self._until: dict[UUID, int] = {}
+        self._drained = ""
+        self._drained_to = (0, 0)
+
+    def note(self, errands: Iterable[Errand], receipt: Receipt) -> None:
+        """Keep what was carried out."""
+        closed = []
+        for errand in errands:
+            order = errand.order
+            if isinstance(order, Hold):
+                self._open(order, receipt.now)
+            elif isinstance(order, Renewal):
+                self._renew(order.id, receipt.now)
+            else:
+                self.drop(order.entry.id)
+                closed.append(Closed(_without_long_answer(order), errand.correction))
+        if closed:
+            self.written.append(Written(_parts(receipt.last), receipt.now, closed))
+
+    def look_at(self, receipt: Receipt) -> None:
+        """Drop what is safe. After a loss nothing is, until all of it was posted again."""
+        written = self.written
+        if not written and not self.holds:
+            self.loss = receipt.loss
+        if self.loss != receipt.loss:
+            return
+        if receipt.drained != self._drained:
+            self._drained, self._drained_to = receipt.drained, _parts(receipt.drained)
+        safe_before = receipt.now - KEEP_MS
+        while written and written[0].last <= self._drained_to and written[0].at_ms <= safe_before:
+            written.popleft()
+
+    def drop(self, identifier: UUID) -> None:
+        """A hold is not this process's any more."""
+        self.holds.pop(identifier, None)
+        self._until.pop(identifier, None)
+
+    def drop_expired(self, now_ms: int) -> None:
+        """Drop holds that nobody kept alive: they have been swept, or will be."""
+        for identifier in [one for one, until in self._until.items() if until <= now_ms]:
+            self.drop(identifier)
+
+    def take_lost(self, receipt: Receipt) -> list[Written]:
+        """Hand out the settlements that the last loss may have reached."""
+        since = 0 if receipt.sums else receipt.now - _REMEMBERED_MS
+        lost = [one for one in self.written if one.at_ms >= since]
+        self.written = deque(one for one in self.written if one.at_ms < since)
+        return lost
+
+    def put_back(self, lost: list[Written]) -> None:
+        """Take up again what could not be posted."""
+        self.written.extendleft(reversed(lost))
+
+    def _open(self, hold: Hold, now_ms: int) -> None:
+        known = self.holds.get(hold.id)
+        if known is None:
+            self._until[hold.id] = now_ms + self._lease_ms
+        if known is None or hold.skeleton.charge_nano >= known.skeleton.charge_nano:
+            self.holds[hold.id] = hold
+
+    def _renew(self, identifier: UUID, now_ms: int) -> None:
+        if identifier in self._until:
+            self._until[identifier] = now_ms + self._lease_ms
+
+
+def _without_long_answer(settlement: Settlement) -> Settlement:
+    """A loss is rare: what would have to be kept for it is not to fill the memory."""
+    answer = settlement.answer
+    return settlement if answer is None or len(answer) <= _LONG else replace(settlement, answer=None)
+
+
+def _parts(stream_id: str) -> tuple[int, int]:
+    milliseconds, _, sequence = stream_id.partition("-")
+    return int(milliseconds or 0), int(sequence or 0)

@@ -1,0 +1,174 @@
+"""The way back after Redis has lost something; see docs/decisions/0011.
+
+1. A call, or the look at all shards once a second, finds a shard that knows too little: it is `lost`.
+2. One process claims it. If more than the last moments are gone, counters are summed from the ledger.
+3. It is `rebuilding`: every process brings back what it knows, and what was there already is a repetition.
+4. When the time for that is over, the script itself says `ready`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID, uuid4
+
+import msgspec
+from msgspec import Struct
+
+from gateway.errors import BooksAway
+from usage.books.orders import Receipt
+from usage.books.redis_errands import Errand
+from usage.books.redis_outstanding import Outstanding, Written
+from usage.books.redis_shards import Shards
+from usage.books.shards import SHARDS, journal_key, shard_key
+
+CLAIM_MS = 10_000
+"""So long a claim stands when its process is gone."""
+
+_AT_ONCE = 200
+"""Orders of one call: others wait meanwhile."""
+_REBUILD_WITHIN = 0.5
+"""Seconds that a look waits for the rebuilding it began; what takes longer goes on beside it."""
+_SCRIPT = Path(__file__).with_name("rebuild.lua").read_bytes()
+
+InLedger = Callable[[Sequence[UUID]], Awaitable[set[UUID]]]
+"""Which of these entries the ledger has; `BooksAway` while it cannot be asked."""
+
+logger = logging.getLogger(__name__)
+
+
+class Spent(Struct, frozen=True, array_like=True, gc=False):
+    """What an account has spent in a window that is not over."""
+
+    account: str
+    start_ms: int
+    ends_ms: int
+    spent: int
+
+
+class LedgerSums(Protocol):
+    """Sums up what the ledger says, or `BooksAway` while it cannot be asked."""
+
+    async def __call__(self, shard: int, now_ms: int) -> Sequence[Spent]:
+        """What every account of a shard's tenants has spent in its window of now."""
+
+
+class Recovery:
+    """Tends the shards for one process."""
+
+    def __init__(
+        self,
+        *,
+        shards: Shards,
+        outstanding: Sequence[Outstanding],
+        carry: Callable[[Sequence[Errand]], Awaitable[None]],
+        sums: LedgerSums,
+        in_ledger: InLedger,
+    ) -> None:
+        self._shards = shards
+        self._outstanding = outstanding
+        self._carry = carry
+        self._sums = sums
+        self._in_ledger = in_ledger
+        self._claimant = uuid4().hex.encode()
+        self._rebuilding: dict[int, asyncio.Task[None]] = {}
+        self._lost: set[int] = set()
+
+    async def tend(self) -> None:
+        """Look at every shard once, and do what is due."""
+        receipts = await self._shards.ask({shard: self._shards.batch() for shard in range(SHARDS)})
+        self._report({shard for shard, receipt in receipts.items() if receipt.status == "lost"})
+        for shard, receipt in receipts.items():
+            kept = self._outstanding[shard]
+            kept.drop_expired(receipt.now)
+            kept.look_at(receipt)
+            if receipt.status == "lost":
+                await self._keep_rebuilding(shard, receipt)
+            elif kept.loss != receipt.loss:
+                await self._bring_back(shard, receipt)
+        if self._rebuilding:
+            await asyncio.wait(self._rebuilding.values(), timeout=_REBUILD_WITHIN)
+
+    async def stop(self) -> None:
+        """Leave what is not rebuilt yet to others."""
+        tasks = list(self._rebuilding.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _report(self, lost: set[int]) -> None:
+        if lost - self._lost:
+            logger.warning("Redis knows less than it should, and is told again: shards %s", sorted(lost))
+        self._lost = lost
+
+    async def _keep_rebuilding(self, shard: int, receipt: Receipt) -> None:
+        if not await self._step(b"claim", shard, receipt, CLAIM_MS) or shard in self._rebuilding:
+            return
+        task = asyncio.create_task(self._rebuild(shard, receipt))
+        self._rebuilding[shard] = task
+        task.add_done_callback(lambda _: self._rebuilding.pop(shard))
+
+    async def _rebuild(self, shard: int, receipt: Receipt) -> None:
+        try:
+            if receipt.sums and not await self._restore(shard, receipt):
+                return
+            await self._step(b"open", shard, receipt, receipt.now)
+        except BooksAway as error:
+            logger.warning("the books of shard %d cannot be rebuilt yet: %r", shard, error.__cause__)
+        except Exception:
+            logger.exception("the books of shard %d cannot be rebuilt", shard)
+
+    async def _restore(self, shard: int, receipt: Receipt) -> bool:
+        """Sum the counters, once all that is left of the journal is in the ledger."""
+        lost_at = int(receipt.loss.partition("-")[0])
+        if receipt.now - lost_at < self._shards.terms.rebuild_ms // 3:
+            return (
+                False  # what a drainer had in its hands when the shard was lost is on its way to the ledger
+            )
+        if await self._shards.command(b"XLEN", journal_key(shard).encode()):
+            logger.warning("the books of shard %d wait until its journal is drained", shard)
+            return False
+        rows = await self._sums(shard, receipt.now)
+        for at in range(0, len(rows), _AT_ONCE):
+            some = msgspec.msgpack.encode(rows[at : at + _AT_ONCE])
+            if not await self._step(b"restore", shard, receipt, receipt.now, some):
+                return False
+        return True
+
+    async def _step(self, name: bytes, shard: int, receipt: Receipt, milliseconds: int, *more: bytes) -> bool:
+        keys = (shard_key(shard, "state").encode(), shard_key(shard, "claim").encode())
+        who = (self._claimant, receipt.loss.encode(), b"%d" % milliseconds)
+        return bool(await self._shards.command(b"EVAL", _SCRIPT, b"2", *keys, name, *who, *more))
+
+    async def _bring_back(self, shard: int, receipt: Receipt) -> None:
+        """Post again what this process knows, unless the sums were made from it."""
+        kept = self._outstanding[shard]
+        loss, lost = kept.loss, kept.take_lost(receipt)
+        try:
+            errands = await self._errands(kept, lost, receipt)
+            for at in range(0, len(errands), _AT_ONCE):
+                some = errands[at : at + _AT_ONCE]
+                await self._carry(some)
+                if any([errand.verdict.failed for errand in some]):
+                    raise BooksAway
+        except BaseException:
+            kept.put_back(lost)
+            kept.loss = loss
+            raise
+        kept.loss = receipt.loss
+        if errands:
+            logger.warning("%d orders were brought back to the books of shard %d", len(errands), shard)
+
+    async def _errands(self, kept: Outstanding, lost: list[Written], receipt: Receipt) -> list[Errand]:
+        closed = [one for written in lost for one in written.closed]
+        if receipt.sums:
+            identifiers = [*kept.holds, *(one.settlement.entry.id for one in closed)]
+            known = await self._in_ledger(identifiers)
+            for identifier in known:
+                kept.drop(identifier)
+            closed = [one for one in closed if one.settlement.entry.id not in known]
+        return [
+            *(Errand(hold, again=True) for hold in kept.holds.values()),
+            *(Errand(one.settlement, again=True, correction=one.correction) for one in closed),
+        ]

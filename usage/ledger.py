@@ -1,0 +1,23 @@
+"""Questions to the ledger."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from channels.db import database_sync_to_async
+from django.db import DatabaseError
+
+from gateway.errors import BooksAway
+from usage.models import LedgerEntry
+
+
+async def entries_known(identifiers: Sequence[UUID]) -> set[UUID]:
+    """Which of these entries are in the ledger; `BooksAway` while it cannot be asked."""
+    try:
+        known: set[UUID] = await database_sync_to_async(_known)(identifiers)
+    except DatabaseError as error:
+        raise BooksAway from error
+    return known
+
+
+def _known(identifiers: Sequence[UUID]) -> set[UUID]:
+    return set(LedgerEntry.objects.filter(pk__in=identifiers).values_list("pk", flat=True))
