@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run serve test check lint fix bench bench-engine lock clean
+.PHONY: help setup run serve test check lint fix bench bench-engine bench-drain lock clean
 
 PYTHON ?=
 TEST_WORKERS ?= 2
@@ -16,7 +16,8 @@ COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-u
 
 # Tests and checks see only what they are meant to: a developer's own settings and provider keys stay outside.
 ONLY := env -i PATH="$$PATH" HOME="$$HOME" LANG="$${LANG:-C.UTF-8}" $${TMPDIR:+TMPDIR="$$TMPDIR"} $${CI:+CI="$$CI"}
-SERVERS := $${DATABASE_URL:+DATABASE_URL="$$DATABASE_URL"} $${REDIS_URL:+REDIS_URL="$$REDIS_URL"} \
+SERVERS := $${TEST_DATABASE_URL:+TEST_DATABASE_URL="$$TEST_DATABASE_URL"} \
+	$${DATABASE_URL:+DATABASE_URL="$$DATABASE_URL"} $${REDIS_URL:+REDIS_URL="$$REDIS_URL"} \
 	$${NATS_URL:+NATS_URL="$$NATS_URL"}
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -54,6 +55,9 @@ bench: .venv/.runtime ## the gateway beside a bare pass-through; ARGS=--quick fo
 
 bench-engine: .venv/.runtime ## what a call costs in the engine alone, without a network
 	@exec $(BIN)/python -m bench.engine $(ARGS)
+
+bench-drain: .venv/.runtime ## ledger lines a second from Redis to PostgreSQL; both must be there
+	@exec $(BIN)/python -m bench.drain $(ARGS)
 
 lock: .venv/.dev ## pin the packages of requirements*.in anew; ARGS=--upgrade for the newest
 	CUSTOM_COMPILE_COMMAND="make lock" $(COMPILE) $(ARGS) --output-file=requirements.txt requirements.in
