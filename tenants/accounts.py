@@ -8,6 +8,7 @@ from django.db.models import Q
 from msgspec.structs import replace
 
 from gateway.accounts import Account, Scope, Unit
+from gateway.patterns import matches
 from gateway.windows import Window
 from tenants.models import ApiKey, Budget, EndUser, Limit, LimitClass, Project, Tenant
 
@@ -41,6 +42,23 @@ def end_user_accounts(*, end_user: EndUser, zone: str) -> tuple[Account, ...]:
         *scope.accounts(zone),
         *(replace(account, id=f"{account.id}:{end_user.id.hex}") for account in by_class),
     )
+
+
+def budget_accounts(
+    *, tenant_id: UUID, project_id: UUID | None, key_id: UUID | None, end_user_id: UUID | None, model: str
+) -> tuple[Account, ...]:
+    """The budgets that a past call would be charged to now, as far as those whose it was are still there."""
+    tenant = Tenant.objects.filter(pk=tenant_id).first()
+    if tenant is None:
+        return ()
+    project = Project.objects.filter(pk__in=_given(project_id)).first()
+    lineage = ApiKey.objects.filter(pk__in=_given(key_id)).values("lineage")
+    key = ApiKey.objects.filter(lineage__in=lineage).order_by("-created_at").first()
+    accounts = tenant_accounts(tenant=tenant, project=project, key=key)
+    end_user = EndUser.objects.select_related("limit_class").filter(pk__in=_given(end_user_id)).first()
+    if end_user is not None:
+        accounts += end_user_accounts(end_user=end_user, zone=tenant.time_zone)
+    return tuple(one for one in accounts if one.unit == "nano" and matches(one.model or "*", model))
 
 
 class _Scope:
@@ -97,6 +115,10 @@ def _limits(scope: _Scope, zone: str) -> Iterable[Account]:
                 cooldown_ms=account.cooldown_ms,
                 model=limit.model,
             )
+
+
+def _given(identifier: UUID | None) -> list[UUID]:
+    return [] if identifier is None else [identifier]
 
 
 def _window(window: str) -> Window:

@@ -1,6 +1,7 @@
 """Who a key is: the rows of a tenant gathered into the engine's `Principal`."""
 
 from datetime import datetime, timedelta
+from typing import Literal, cast
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -135,6 +136,8 @@ def _principal(tenant: Tenant, key: ApiKey | None, project_name: str) -> Princip
         default_models={kind: model for kind, model in defaults.items() if model},
         policy=EnginePolicy(
             tags=tuple(policy.tags),
+            books_away=cast(Literal["refuse", "allow"], policy.books_away),
+            over_budget=cast(Literal["refuse", "clamp"], policy.over_budget),
         ),
     )
 

@@ -11,13 +11,15 @@ from django.apps.registry import Apps
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import RunPython
 
+CHANNEL = "gateway_revision"
 _MOVE = """
 INSERT INTO tenants_revision (id, number) VALUES (1, 1)
 ON CONFLICT (id) DO UPDATE SET number = tenants_revision.number + 1"""
-_MOVE_FUNCTION = f"""
+MOVE_FUNCTION = f"""
 CREATE OR REPLACE FUNCTION tenants_revision_move() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN {_MOVE}; RETURN NULL; END $$
+BEGIN {_MOVE}; PERFORM pg_notify('{CHANNEL}', ''); RETURN NULL; END $$
 """
+"""Whoever listens on the channel need not wait for the next look at the number."""
 _REFUSE_FUNCTION = """
 CREATE OR REPLACE FUNCTION tenants_rows_stay() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -83,7 +85,7 @@ def revision_moves(table: str, *, columns: Iterable[str] = (), additions: bool =
             f"AFTER {' OR '.join((*events, 'TRUNCATE'))}",
             "revision",
             "STATEMENT EXECUTE FUNCTION tenants_revision_move()",
-            _MOVE_FUNCTION,
+            MOVE_FUNCTION,
         ),
     )
 
@@ -117,6 +119,27 @@ def additions_only(table: str) -> tuple[Trigger, ...]:
         postgresql_trigger(
             table, "BEFORE UPDATE", "no_update", "ROW EXECUTE FUNCTION tenants_rows_stay()", _REFUSE_FUNCTION
         ),
+        *delete_refused(table),
+    )
+
+
+def additions_filled_once(table: str, column: str, *, fixed: Iterable[str]) -> tuple[Trigger, ...]:
+    """Rows are added and stay as they are, but for one column: empty at first, it is filled once."""
+
+    def is_other_change(null_safe: str) -> str:
+        same = [f"OLD.{name} {null_safe} NEW.{name}" for name in fixed]
+        return f"NOT ({' AND '.join((f'OLD.{column} IS NULL', f'NEW.{column} IS NOT NULL', *same))})"
+
+    refused = f"ROW WHEN ({is_other_change('IS NOT DISTINCT FROM')}) EXECUTE FUNCTION tenants_rows_stay()"
+    return (
+        sqlite_trigger(
+            table,
+            "BEFORE UPDATE",
+            "no_update",
+            f"SELECT RAISE(ABORT, 'rows of {table} stay')",
+            when=is_other_change("IS"),
+        ),
+        postgresql_trigger(table, "BEFORE UPDATE", "no_update", refused, _REFUSE_FUNCTION),
         *delete_refused(table),
     )
 

@@ -1,9 +1,11 @@
 """Limits and budgets become the accounts that calls move."""
 
+from typing import Any
+
 import pytest
 
 from gateway.accounts import Account
-from tenants.accounts import class_accounts, end_user_accounts, tenant_accounts
+from tenants.accounts import budget_accounts, class_accounts, end_user_accounts, tenant_accounts
 from tenants.keys import key_rotate
 from tenants.models import LimitClass, Tenant
 from tests import factories
@@ -89,3 +91,52 @@ def test_an_end_user_has_rows_of_their_own_too(tenant: Tenant) -> None:
         ("end_user", "tokens", 7, "day"),
         ("end_user", "nano", 10**9, "month"),
     ]
+
+
+def _budgets(tenant: Tenant, **call: Any) -> list[tuple[str, str]]:
+    """Whose budgets a past call moves now."""
+    nobody: dict[str, Any] = {"project_id": None, "key_id": None, "end_user_id": None, "model": "gpt-4o"}
+    accounts = budget_accounts(tenant_id=tenant.pk, **nobody | call)
+    assert {one.unit for one in accounts} <= {"nano"}
+    return [(one.scope, one.name) for one in accounts]
+
+
+def test_a_past_call_moves_the_budgets_of_whose_it_was(tenant: Tenant) -> None:
+    project, end_user = factories.make_project(tenant), factories.make_end_user(tenant)
+    key, _ = factories.make_key(tenant, project=project)
+    for owner in ({"tenant": tenant}, {"project": project}, {"key": key}, {"end_user": end_user}):
+        factories.make_budget(**owner)
+        factories.make_limit(**owner)
+    ids = {"project_id": project.pk, "key_id": key.pk, "end_user_id": end_user.pk}
+    everyone = [("tenant", "acme"), ("project", "search"), ("key", "app"), ("end_user", "charlie")]
+    assert _budgets(tenant, **ids) == everyone
+    assert _budgets(tenant) == everyone[:1]
+    key.delete()
+    end_user.delete()
+    assert _budgets(tenant, **ids) == everyone[:2]
+    accounts = tenant_accounts(tenant=tenant, project=project, key=None)
+    now = budget_accounts(
+        tenant_id=tenant.pk, project_id=project.pk, key_id=None, end_user_id=None, model="gpt-4o"
+    )
+    assert now == tuple(one for one in accounts if one.unit == "nano")
+
+
+def test_a_past_call_moves_no_budget_of_another_model(tenant: Tenant) -> None:
+    for model in ("gpt-*", "o3"):
+        factories.make_budget(tenant=tenant, model=model)
+    assert _budgets(tenant) == [("tenant", "acme")]
+    assert _budgets(tenant, model="claude") == []
+
+
+def test_a_past_call_of_a_rotated_key_moves_the_budgets_of_its_successor(tenant: Tenant) -> None:
+    old, _ = factories.make_key(tenant)
+    new, _ = key_rotate(key=old, grace_seconds=0)
+    factories.make_budget(key=new)
+    assert _budgets(tenant, key_id=old.pk) == [("key", "app")]
+
+
+def test_a_past_call_of_a_tenant_that_is_gone_moves_nothing(tenant: Tenant) -> None:
+    factories.make_budget(tenant=tenant)
+    gone = Tenant(pk=tenant.pk)
+    tenant.delete()
+    assert _budgets(gone) == []

@@ -115,6 +115,15 @@ async def test_a_change_during_the_loading_is_not_missed(desk: Desk, key: tuple[
     assert desk.loads == 2
 
 
+async def test_those_who_come_together_are_looked_up_once(desk: Desk, key: tuple[ApiKey, str]) -> None:
+    """A first look-up that each made for itself would keep the database busy, and seem to be its failure."""
+    coming = [asyncio.ensure_future(desk.identify(key[1])) for _ in range(20)]
+    await asyncio.sleep(0)
+    coming[0].cancel()
+    assert {(await one).key_id for one in coming[1:]} == {key[0].id}
+    assert desk.loads == 1
+
+
 async def test_an_unknown_key_is_remembered_more_briefly(desk: Desk) -> None:
     for _ in range(3):
         assert type(await desk.refusal("gw-guess")) is Unauthenticated
