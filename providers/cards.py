@@ -58,7 +58,7 @@ def _card(rows: Sequence[PriceRow], from_ms: int, until_ms: int | None) -> Price
         sheets=_sheets([row for row in everyone if row.side == "cost"]),
         sell=_sheets([row for row in everyone if row.side == "sell"]),
         own_sell={
-            tenant: _sheets([row for row in rows if row.side == "sell" and row.tenant_id == tenant])
+            tenant: _sheets([row for row in rows if row.side == "sell" and row.tenant_id in (None, tenant)])
             for tenant in tenants
         },
         valid_from_ms=from_ms,
@@ -87,8 +87,10 @@ def _prices(rows: Iterable[PriceRow], context: int, tier: str) -> dict[str, Pric
     return {meter: Price(pico=row.pico, row=row.row) for meter, row in best.items()}
 
 
-def _particular(row: PriceRow) -> tuple[bool, int, bool, bool, int, int]:
+def _particular(row: PriceRow) -> tuple[bool, bool, int, bool, bool, int, bool]:
+    """A tenant's own row comes before everyone's; what it leaves open, everyone's price list says."""
     return (
+        row.tenant_id is not None,
         bool(row.service_tier),
         row.context_above,
         row.provider_id is not None,

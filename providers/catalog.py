@@ -115,6 +115,7 @@ def _provider(row: Provider, secret: engine.Secret | None, tenant_id: UUID | Non
         tenant_id=tenant_id,
         security=_SECURITY[row.security_level],
         includes_usage=row.includes_usage,
+        bills_to_end=row.bills_to_end,
     )
 
 
@@ -140,6 +141,7 @@ def _model(
         fallbacks={cause: tuple(names) for cause, names in fallbacks.items()},
         context_window=row.context_window,
         max_output=row.max_output_tokens,
+        vocabulary=row.vocabulary,
         created=round(row.created_at.timestamp()),
     )
 

@@ -36,6 +36,8 @@ _METERS = {
     "output_cost_per_reasoning_token": "reasoning",
     "input_cost_per_audio_token": "audio_in",
     "output_cost_per_audio_token": "audio_out",
+    "input_cost_per_image_token": "image_in",
+    "output_cost_per_image_token": "image_out",
     "output_cost_per_image": "image",
     "input_cost_per_image": "image",
     "input_cost_per_request": "request",

@@ -157,6 +157,8 @@ class Price(Part, frozen=True, kw_only=True):
     request: Dollars | UnsetType = UNSET
     search: Dollars | UnsetType = UNSET
     audio_second: Dollars | UnsetType = UNSET
+    image_in: Dollars | UnsetType = UNSET
+    image_out: Dollars | UnsetType = UNSET
 
 
 class PerUser(Part, frozen=True, kw_only=True):

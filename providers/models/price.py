@@ -32,6 +32,8 @@ class Price(models.Model):
         REQUEST = "request"
         SEARCH = "search"
         AUDIO_SECOND = "audio_second"
+        IMAGE_IN = "image_in", "image in, by tokens"
+        IMAGE_OUT = "image_out", "image out, by tokens"
 
     provider = models.ForeignKey(
         Provider,

@@ -141,5 +141,22 @@ def test_a_tenants_sell_rows_are_theirs_alone() -> None:
     assert price_usage(Usage(input=1), card, Terms(tenant_id=ACME)).cost_nano == 10
 
 
+def test_what_a_tenants_own_prices_leave_open_everyones_say_and_then_the_cost() -> None:
+    rows = [
+        _row(1, 10_000),
+        _row(2, 50_000, meter="output"),
+        _row(3, 7_000_000, meter="search"),
+        _row(4, 30_000, side="sell"),
+        _row(5, 90_000, side="sell", meter="output"),
+        _row(6, 60_000, side="sell", meter="output", tenant_id=ACME),
+        _row(7, 80_000, side="sell", meter="output", service_tier="batch"),
+    ]
+    (card,) = _cards(*rows)
+    terms = Terms(tenant_id=ACME, markup_bps=1_000)
+    for tier in ("", "batch"):
+        priced = price_usage(Usage(input=1, output=1, search=1), card, terms, tier)
+        assert [line.charge_nano for line in priced.lines] == [30, 60, 7_700]
+
+
 def test_without_a_cost_there_is_no_card() -> None:
     assert _cards(_row(1, 10, side="sell")) == ()

@@ -119,7 +119,9 @@ def test_no_secret_is_shown_in_a_snapshot() -> None:
 
 def test_names_aliases_defaults_and_fallbacks() -> None:
     _served()
-    model = factories.make_model("gpt-4o", context_window=128_000, max_output_tokens=16_384)
+    model = factories.make_model(
+        "gpt-4o", context_window=128_000, max_output_tokens=16_384, vocabulary="o200k_base"
+    )
     Alias.objects.create(name="small", target="gpt-4o-mini")
     PlatformDefault.objects.update_or_create(kind="chat", defaults={"model": "small"})
     for position, target in ((1, "small"), (0, "gpt-4o-mini")):
@@ -129,7 +131,7 @@ def test_names_aliases_defaults_and_fallbacks() -> None:
     assert snapshot.defaults["chat"] == "small"
     found = snapshot.resolve("gpt-4o")
     assert found.fallbacks == {"context_length": ("gpt-4o-mini", "small")}
-    assert (found.context_window, found.max_output) == (128_000, 16_384)
+    assert (found.context_window, found.max_output, found.vocabulary) == (128_000, 16_384, "o200k_base")
 
 
 def test_a_star_has_the_prices_of_what_it_stands_for() -> None:

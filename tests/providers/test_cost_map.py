@@ -37,6 +37,8 @@ def told(entry: str) -> set[Told]:
         ("output_cost_per_reasoning_token", "4e-06", "reasoning", 4_000_000),
         ("input_cost_per_audio_token", "1e-06", "audio_in", 1_000_000),
         ("output_cost_per_audio_token", "1.2e-05", "audio_out", 12_000_000),
+        ("input_cost_per_image_token", "1e-05", "image_in", 10_000_000),
+        ("output_cost_per_image_token", "4e-05", "image_out", 40_000_000),
         ("output_cost_per_image", "0.04", "image", 40_000_000_000),
         ("input_cost_per_image", "0.02", "image", 20_000_000_000),
         ("input_cost_per_request", "0.005", "request", 5_000_000_000),
