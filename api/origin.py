@@ -17,8 +17,10 @@ _TAG_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _LONGEST_TAG = 200
 _MOST_TAGS = 16
 _LONGEST_TIMEOUT = 3_600.0
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _WISHES = frozenset(
     (
+        b"idempotency-key",
         b"x-tenant-id",
         b"x-gateway-project",
         b"x-gateway-tags",
@@ -45,6 +47,7 @@ def read_origin(headers: Headers, call_id: UUID, address: str, hosts: Hosts) -> 
         request_id=request_id,
         tags=_tags(headers),
         timeout=_timeout(headers),
+        idempotency_key=_idempotency_key(headers),
         sensitivity=_sensitivity(headers),
     )
 
@@ -113,6 +116,15 @@ def _timeout(headers: Headers) -> float | None:
     if not 0 < seconds <= _LONGEST_TIMEOUT:
         raise InvalidRequest("The timeout is a number of seconds up to 3600.", param="X-Gateway-Timeout")
     return seconds
+
+
+def _idempotency_key(headers: Headers) -> str:
+    text = _text(headers, b"idempotency-key")
+    if text and not _IDEMPOTENCY_KEY.fullmatch(text):
+        raise InvalidRequest(
+            "The key is up to 255 printable characters without a space.", param="Idempotency-Key"
+        )
+    return text
 
 
 def _sensitivity(headers: Headers) -> Literal["public", "internal", "confidential"]:

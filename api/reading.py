@@ -1,20 +1,18 @@
 """The lane's doors that only tell: health, and the models that a key may use."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import msgspec
 
 from api.doors import Reading
+from api.readiness import Health
 from gateway.call import Origin
 from gateway.catalog import Model, Snapshot, unknown_model
 from gateway.errors import UnknownModel
 from gateway.ports import Catalog, Directory
 from gateway.principal import Principal
 from gateway.steps.admit import may_use
-
-Ready = Callable[[], Awaitable[Mapping[str, str]]]
-"""What is not right, by name; empty when everything is."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -23,11 +21,17 @@ class Reader:
     """Answers the doors that cost nothing."""
 
     def __init__(
-        self, *, directory: Directory, catalog: Catalog, ready: Ready, service: str, version: str
+        self,
+        *,
+        directory: Directory,
+        catalog: Catalog,
+        health: Callable[[], Awaitable[Health]],
+        service: str,
+        version: str,
     ) -> None:
         self._directory = directory
         self._catalog = catalog
-        self._ready = ready
+        self._health = health
         self._service = service
         self._version = version
 
@@ -46,10 +50,11 @@ class Reader:
         return 200, _encode(told)
 
     async def _readiness(self) -> tuple[int, bytes]:
-        wrong = await self._ready()
-        status = "unavailable" if wrong else "ready"
-        told = {"status": status, "service": self._service, "version": self._version, "wrong": wrong}
-        return (503 if wrong else 200), _encode(told)
+        health = await self._health()
+        status = "unavailable" if health.wrong else "ready"
+        told = {"status": status, "service": self._service, "version": self._version, "wrong": health.wrong}
+        told |= {"degraded": health.degraded} if health.degraded else {}
+        return (503 if health.wrong else 200), _encode(told | health.facts)
 
 
 def visible_models(snapshot: Snapshot, principal: Principal) -> list[Model]:

@@ -3,11 +3,11 @@
 import asyncio
 import gc
 import logging
-from pathlib import Path
 
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
 
+from api.books import make_bookkeeping
 from api.hosts import Hosts
 from api.lane import Lane
 from api.readiness import Readiness
@@ -19,11 +19,18 @@ from gateway.ports import Transport
 from gateway.transport import HttpTransport
 from gateway.wires import echo
 from providers.catalog import DatabaseCatalog
+from tenants.conninfo import conninfo
 from tenants.directory import DatabaseDirectory
-from tenants.watch import RevisionWatch
-from usage.books.sqlite import SqliteBooks
+from tenants.notices import Notices
+from tenants.vault import RingVault
+from tenants.watch import ANSWERS_WITHIN, RevisionWatch
+from usage.books.spill import FileSpill
+from usage.ledger import entries_known
+from usage.mending import Mending
 
 SERVICE = "llm-gateway"
+SERVER_ANSWERS_WITHIN = 2.0
+"""Seconds that PostgreSQL has for a question; what is known is served without it."""
 COLLECT_AFTER = (10_000, 20, 20)
 """Calls leave few cycles behind: looking for them every 700 objects took a fiftieth of the CPU."""
 
@@ -35,18 +42,23 @@ class Wiring:
 
     def __init__(self) -> None:
         clock = SystemClock()
-        self.books = SqliteBooks(
-            _embedded_database(),
-            clock=clock,
-            lease_ms=settings.GATEWAY_LEASE_SECONDS * 1000,
-            synchronous=settings.GATEWAY_SQLITE_SYNCHRONOUS,
-        )
+        self.bookkeeping = make_bookkeeping(clock)
+        answers_within = ANSWERS_WITHIN if self.bookkeeping.in_database else SERVER_ANSWERS_WITHIN
         self.catalog = DatabaseCatalog(report=logger.warning)
-        self.watch = RevisionWatch(clock=clock, refresh=self.catalog.refresh)
-        self.directory = DatabaseDirectory(clock=clock, revision=lambda: self.watch.number)
-        self.readiness = Readiness(books=self.books, watch=self.watch)
+        self.watch = RevisionWatch(clock=clock, refresh=self.catalog.refresh, answers_within=answers_within)
+        self.directory = DatabaseDirectory(
+            clock=clock,
+            revision=lambda: self.watch.number,
+            away=lambda: self.watch.away,
+            reach=self.watch.reach,
+            answers_within=answers_within,
+        )
+        self.readiness = Readiness(books=self.bookkeeping, watch=self.watch)
         self.gateway = Gateway(
-            books=self.books,
+            books=self.bookkeeping.books,
+            ledger=self.bookkeeping.ledger,
+            spill=FileSpill(settings.GATEWAY_HOME / "spill", in_ledger=entries_known),
+            vault=RingVault(),
             directory=self.directory,
             catalog=self.catalog,
             cache=NoCache(),
@@ -54,6 +66,7 @@ class Wiring:
             transport_for=self._transport_for,
             lease_seconds=settings.GATEWAY_LEASE_SECONDS,
         )
+        self.mending = Mending(post=self.bookkeeping.books.post, clock=clock, away=lambda: self.watch.away)
         self.lane = self._lane()
         self._local = LocalTransport(echo.answer)
         self._http: HttpTransport | None = None
@@ -64,12 +77,24 @@ class Wiring:
         self._http = HttpTransport()
         await self.readiness.look()
         if self.readiness.migrated:
-            await self.books.open()
+            await self.bookkeeping.open()
             await self.watch.look()
-        self._tasks = [asyncio.create_task(self.watch.run()), asyncio.create_task(self.gateway.tend())]
+        self._tasks = [
+            asyncio.create_task(self.watch.run()),
+            asyncio.create_task(self.gateway.tending().run()),
+            asyncio.create_task(self.bookkeeping.tend()),
+            asyncio.create_task(self.mending.run()),
+            asyncio.create_task(self._listen()),
+        ]
         gc.collect()
         gc.freeze()  # what is loaded by now stays: the collector need not look at it again and again
         gc.set_threshold(*COLLECT_AFTER)
+
+    async def _listen(self) -> None:
+        """Hear of a new configuration at once, where the database can tell."""
+        if connection.vendor == "postgresql":
+            notices = Notices(conninfo=conninfo(), clock=SystemClock(), look=self.watch.look_again)
+            await notices.run()
 
     async def stop(self) -> None:
         """Let orders reach the books, then close everything."""
@@ -77,7 +102,7 @@ class Wiring:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.gateway.teller.drain()
-        await self.books.close()
+        await self.bookkeeping.close()
         if self._http is not None:
             await self._http.close()
 
@@ -85,7 +110,7 @@ class Wiring:
         reader = Reader(
             directory=self.directory,
             catalog=self.catalog,
-            ready=self.readiness.wrong,
+            health=self.readiness.health,
             service=SERVICE,
             version=settings.VERSION,
         )
@@ -100,12 +125,3 @@ class Wiring:
         if deployment.provider.wire == "echo" or self._http is None:
             return self._local
         return self._http
-
-
-def _embedded_database() -> Path:
-    database = settings.DATABASES["default"]
-    if not database["ENGINE"].endswith("sqlite3"):
-        raise ImproperlyConfigured(
-            "The embedded books need the embedded database: leave DATABASE_URL empty, or name a SQLite file."
-        )
-    return Path(database["NAME"])

@@ -9,6 +9,15 @@ from django.core.exceptions import ImproperlyConfigured
 _KEPT_SECONDS = 60
 """The configuration is looked at four times a second: connecting would cost more than the look."""
 
+_NOTICED_WITHIN = {
+    "connect_timeout": "3",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "6000",
+}
+"""A server that is gone without a word is noticed in seconds, not in the system's two hours."""
+
 
 def database_settings(*, url: str, home: Path, synchronous: str) -> dict[str, Any]:
     """Django's settings for the given URL; without one, a SQLite file in the gateway's home."""
@@ -53,5 +62,5 @@ def _postgresql(parts: SplitResult) -> dict[str, Any]:
         "PORT": str(port or ""),
         "CONN_MAX_AGE": _KEPT_SECONDS,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": dict(parse_qsl(parts.query)),
+        "OPTIONS": _NOTICED_WITHIN | dict(parse_qsl(parts.query)),
     }

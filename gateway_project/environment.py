@@ -79,6 +79,13 @@ class Environment:
         listed = self.text(name, ",".join(default), meaning=meaning)
         return [part.strip() for part in listed.split(",") if part.strip()]
 
+    def address(self, name: str, schemes: tuple[str, ...], *, meaning: str) -> str:
+        """The URL of a server, or nothing; a password in it is not repeated."""
+        url = self.text(name, meaning=meaning)
+        if url and not url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+            raise ImproperlyConfigured(f"{name} must begin with one of {', '.join(schemes)}, and ://.")
+        return url
+
     def kept(self, name: str, path: Path, make: Callable[[], str], *, meaning: str) -> str:
         """A secret: given by the environment, else made once and kept in a file for its owner's eyes."""
         given = self.text(name, f"made once, kept in {path.name}", meaning=meaning)

@@ -12,6 +12,7 @@ from gateway_project.unfold import UNFOLD as UNFOLD
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+_REDIS = ("redis", "rediss", "unix")
 _environment = Environment(os.environ)
 
 
@@ -96,10 +97,31 @@ DATABASES = {
         synchronous=GATEWAY_SQLITE_SYNCHRONOUS,
     )
 }
-REDIS_URL = _environment.text("REDIS_URL", meaning="Django's own cache; empty keeps it in this process.")
+REDIS_URL = _environment.address(
+    "REDIS_URL",
+    _REDIS,
+    meaning="Books and journal of several processes; empty keeps them in the database file.",
+)
+GATEWAY_BOOKS_TIMEOUT_MS = _environment.integer(
+    "GATEWAY_BOOKS_TIMEOUT_MS", 1_000, minimum=10, meaning="How long Redis may take for an answer."
+)
+GATEWAY_LEDGER_COMMIT = _environment.choice(
+    "GATEWAY_LEDGER_COMMIT",
+    ("JOURNAL", "DATABASE"),
+    meaning="What an answer waits for: its entry in the journal on Redis, or also in the ledger.",
+)
+GATEWAY_BACKLOG_AT_MOST = _environment.integer(
+    "GATEWAY_BACKLOG_AT_MOST",
+    1_000_000,
+    minimum=1_000,
+    meaning="Entries that may wait in the journal before new calls are refused.",
+)
+REDIS_CACHE_URL = _environment.address(
+    "REDIS_CACHE_URL", _REDIS, meaning="Django's own cache; empty keeps it in this process."
+)
 CACHES: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": REDIS_URL}
-    if REDIS_URL
+    "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": REDIS_CACHE_URL}
+    if REDIS_CACHE_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
 

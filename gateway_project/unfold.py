@@ -48,6 +48,7 @@ UNFOLD: dict[str, Any] = {
             _group(
                 "Money",
                 _page("Ledger", "receipt_long", "usage.ledgerentry"),
+                _page("Corrections", "healing", "usage.correction"),
                 _page("Calls in flight", "pending", "usage.hold"),
                 _page("Budgets", "savings", "tenants.budget"),
                 _page("Prices", "sell", "providers.price"),

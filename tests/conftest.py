@@ -23,15 +23,15 @@ from django.db import DEFAULT_DB_ALIAS, connections  # noqa: E402
 
 from tests.support.databases import each_database, postgresql, postgresql_connection  # noqa: E402
 from tests.support.guards import flush_lifts_guards  # noqa: E402
-from tests.support.servers import postgresql_url  # noqa: E402
+from tests.support.servers import postgresql_url, redis_url  # noqa: E402
 
-__all__ = ("each_database", "postgresql", "postgresql_connection", "postgresql_url")
+__all__ = ("each_database", "postgresql", "postgresql_connection", "postgresql_url", "redis_url")
 
 flush_lifts_guards()
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings() -> None:
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
     """Keep the test database in a file: threads and processes of a test then meet as they do in service."""
     config = connections[DEFAULT_DB_ALIAS].settings_dict
     if config["ENGINE"].endswith("sqlite3"):

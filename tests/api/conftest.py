@@ -5,12 +5,14 @@ it, and finds its calls, its bill and its breaker unmixed.
 """
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Protocol
 
 import pytest
 
 from tests.support.caller import Caller
-from tests.support.gateway_server import GatewayServer, served_gateway
+from tests.support.gateway_server import GatewayServer, served_fleet, served_gateway
 from tests.support.provider_scripts import answer_honestly
 from tests.support.provider_stub import ProviderStub
 
@@ -60,7 +62,7 @@ prices:
 tenants:
 {tenants}
 """
-TENANTS = ("sdk", "passing", "careless", "leaving", "failing")
+TENANTS = ("sdk", "passing", "careless", "leaving", "failing", "mended")
 TENANT = """
   {name}:
     limits: {{rpm: 100000, tpm: 100000000}}
@@ -104,20 +106,58 @@ def provider() -> Iterator[ProviderStub]:
 
 
 @pytest.fixture(scope="session")
-def gateway(provider: ProviderStub) -> Iterator[GatewayServer]:
-    """The gateway, with the tenants above."""
+def configuration(provider: ProviderStub) -> str:
+    """The tenants above, and the provider under all its names."""
     tenants = "".join(TENANT.format(name=name) for name in TENANTS) + STRICT_TENANTS
     urls = {"stub": provider.url(), "spare": provider.url("/spare"), "idle": provider.url(host="localhost")}
-    configuration = CONFIGURATION.format(**urls, secret=PROVIDER_SECRET, tenants=tenants)
-    with served_gateway(configuration, GATEWAY_MAX_BODY_BYTES=str(BODY_LIMIT)) as server:
-        yield server
-        mistakes = [
-            line for line in server.log.splitlines() if " ERROR " in line and "DisallowedHost" not in line
-        ]
-        assert mistakes == []
+    return CONFIGURATION.format(**urls, secret=PROVIDER_SECRET, tenants=tenants)
 
 
 @pytest.fixture(scope="session")
+def embedded_gateway(configuration: str) -> Iterator[GatewayServer]:
+    """The gateway as one process."""
+    with served_gateway(configuration, GATEWAY_MAX_BODY_BYTES=str(BODY_LIMIT)) as server:
+        yield server
+        assert mistakes(server) == []
+
+
+@pytest.fixture(scope="session")
+def distributed_gateway(configuration: str) -> Iterator[GatewayServer]:
+    """The gateway as several processes, which take the calls in turn."""
+    with served_fleet(configuration, GATEWAY_MAX_BODY_BYTES=str(BODY_LIMIT)) as server:
+        yield server
+        assert mistakes(server) == []
+
+
+@pytest.fixture(params=["embedded", "distributed"])
+def each_mode(request: pytest.FixtureRequest) -> str:
+    """The test runs once on each kind of gateway, and learns which."""
+    mode: str = request.param
+    return mode
+
+
+class Serving(Protocol):
+    """Serves a configuration by processes of its own."""
+
+    def __call__(self, configuration: str) -> AbstractContextManager[GatewayServer]:
+        """The gateway, of the test's kind."""
+
+
+@pytest.fixture
+def serving(each_mode: str) -> Serving:
+    """Serves one web process of the test's kind."""
+    return served_gateway if each_mode == "embedded" else partial(served_fleet, webs=1)
+
+
+@pytest.fixture
+def gateway(request: pytest.FixtureRequest) -> GatewayServer:
+    """The gateway: embedded, unless the test runs on each kind."""
+    mode = request.getfixturevalue("each_mode") if "each_mode" in request.fixturenames else "embedded"
+    server: GatewayServer = request.getfixturevalue(f"{mode}_gateway")
+    return server
+
+
+@pytest.fixture
 def calling(gateway: GatewayServer) -> Calling:
     """Makes callers."""
 
@@ -125,6 +165,12 @@ def calling(gateway: GatewayServer) -> Calling:
         return Caller(gateway, tenant, f"{tenant}-key-0000000001")
 
     return caller
+
+
+def mistakes(server: GatewayServer) -> list[str]:
+    """What it logged as an error."""
+    logged = server.log.splitlines()
+    return [line for line in logged if " ERROR " in line and "DisallowedHost" not in line]
 
 
 @pytest.fixture

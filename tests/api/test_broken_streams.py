@@ -22,6 +22,8 @@ from tests.support.provider_stub import ProviderStub, Script
 from tests.support.raw_http import Line
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.usefixtures("each_mode")
+
 STREAM: dict[str, Any] = {"stream": True}
 OPENING = event(chunk([{"index": 0, "delta": {"role": "assistant", "content": ""}}]))
 

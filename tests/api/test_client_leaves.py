@@ -2,13 +2,14 @@
 
 import pytest
 
-from tests.api.conftest import INPUT_NANO, OUTPUT_NANO, Calling
+from tests.api.conftest import INPUT_NANO, OUTPUT_NANO, Calling, Serving
 from tests.support.caller import CHAT, Caller, fresh, hello
-from tests.support.gateway_server import served_gateway
 from tests.support.provider_scripts import PIECES, answer_honestly, delta, event, fails, replies, streams
 from tests.support.provider_stub import ProviderStub
 from tests.support.raw_http import Line, request_bytes
 from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.usefixtures("each_mode")
 
 NOTICED_WITHIN = 1.0
 ALONE = """
@@ -95,11 +96,13 @@ def test_a_caller_who_leaves_in_the_middle_of_the_body_is_not_booked(uncharged: 
     assert uncharged.post(b"{}").status == 400
 
 
-def test_a_caller_who_leaves_while_the_tokens_are_counted_is_booked(provider: ProviderStub) -> None:
+def test_a_caller_who_leaves_while_the_tokens_are_counted_is_booked(
+    provider: ProviderStub, serving: Serving
+) -> None:
     """The first count in a process reads a vocabulary, which leaves time to go away in the middle of it."""
     name, request = fresh("counting"), fresh("counting")
     provider.script(name, streams(gated=True, counts=False))
-    with served_gateway(ALONE.format(url=provider.url())) as gateway:
+    with serving(ALONE.format(url=provider.url())) as gateway:
         caller = Caller(gateway, "acme", "acme-key-0000000001")
         with Line(gateway.port) as line:
             line.send(caller.request(hello(f"stub/{name}", stream=True), request))

@@ -14,6 +14,8 @@ from tests.support.caller import Caller, fresh
 from tests.support.provider_scripts import COMPLETION_TOKENS, PIECES, PROMPT_TOKENS, VECTOR, fails
 from tests.support.provider_stub import ProviderStub
 
+pytestmark = pytest.mark.usefixtures("each_mode")
+
 HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "say it back, please"}]
 WEATHER: ChatCompletionToolParam = {
     "type": "function",

@@ -34,8 +34,16 @@ def test_sqlite_is_a_file_with_a_write_ahead_log(url: str, name: str) -> None:
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
 def test_postgresql_has_its_parts_decoded(scheme: str) -> None:
     config = _read(f"{scheme}://al%40ice:p%2Fw@db.internal:6432/gate%20way?sslmode=require")
-    parts = [config[part] for part in ("USER", "PASSWORD", "HOST", "PORT", "NAME", "OPTIONS")]
-    assert parts == ["al@ice", "p/w", "db.internal", "6432", "gate way", {"sslmode": "require"}]
+    parts = [config[part] for part in ("USER", "PASSWORD", "HOST", "PORT", "NAME")]
+    assert parts == ["al@ice", "p/w", "db.internal", "6432", "gate way"]
+    assert config["OPTIONS"]["sslmode"] == "require"
+
+
+def test_a_silent_postgresql_is_noticed_in_seconds_unless_told_otherwise() -> None:
+    options = _read("postgresql://db.internal/gateway?connect_timeout=20")["OPTIONS"]
+    assert options["connect_timeout"] == "20"
+    assert int(options["tcp_user_timeout"]) <= 10_000
+    assert int(options["keepalives_idle"]) <= 10
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,15 @@ def test_a_choice_is_one_of_the_words() -> None:
         Environment({"MODE": "OFF"}).choice("MODE", words, meaning="a mode")
 
 
+def test_an_address_begins_as_such_servers_do_and_keeps_its_password_to_itself() -> None:
+    known = Environment({"CACHE": "redis://cache.internal"}).address("CACHE", ("redis",), meaning="a cache")
+    assert known == "redis://cache.internal"
+    assert Environment({}).address("CACHE", ("redis",), meaning="a cache") == ""
+    with pytest.raises(ImproperlyConfigured, match="CACHE") as raised:
+        Environment({"CACHE": "http://:hidden@x"}).address("CACHE", ("redis",), meaning="a cache")
+    assert "hidden" not in str(raised.value)
+
+
 def test_names_are_parted_by_commas() -> None:
     assert Environment({"HOSTS": "a, b,,"}).names("HOSTS", meaning="hosts") == ["a", "b"]
 

@@ -36,13 +36,25 @@ def test_an_address_to_listen_on_is_an_address_to_serve(tmp_path: Path) -> None:
     assert "['gateway.example']" in _started(tmp_path, GATEWAY_ALLOWED_HOSTS="gateway.example").stdout
 
 
-def test_redis_holds_the_cache_where_there_is_one(tmp_path: Path) -> None:
+def test_redis_holds_the_cache_where_one_is_named_for_it(tmp_path: Path) -> None:
     assert "LocMemCache" in _started(tmp_path).stdout
-    assert "django_redis" in _started(tmp_path, REDIS_URL="redis://localhost:6379/0").stdout
+    assert "LocMemCache" in _started(tmp_path, REDIS_URL="redis://localhost:6379/0").stdout
+    assert "django_redis" in _started(tmp_path, REDIS_CACHE_URL="redis://localhost:6379/1").stdout
 
 
 @pytest.mark.parametrize(
-    "name", ["PORT", "GATEWAY_DEBUG", "GATEWAY_SQLITE_SYNCHRONOUS", "LOG_LEVEL", "DATABASE_URL"]
+    "name",
+    [
+        "PORT",
+        "GATEWAY_DEBUG",
+        "GATEWAY_SQLITE_SYNCHRONOUS",
+        "GATEWAY_LEDGER_COMMIT",
+        "GATEWAY_BACKLOG_AT_MOST",
+        "LOG_LEVEL",
+        "DATABASE_URL",
+        "REDIS_URL",
+        "REDIS_CACHE_URL",
+    ],
 )
 def test_a_wrong_setting_stops_the_process_and_is_named(tmp_path: Path, name: str) -> None:
     started = _started(tmp_path, **{name: "perhaps"})

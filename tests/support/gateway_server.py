@@ -1,66 +1,82 @@
-"""A gateway as it is run: `manage.py serve` in a process of its own, on a home that is thrown away."""
+"""A gateway as it is run: `manage.py serve` in processes of its own, on a home that is thrown away.
+
+Embedded it is one process. With a Redis and a PostgreSQL it is several web processes, each on a port of
+its own as if on several machines, and a drainer.
+"""
 
 import atexit
 import http.client
-import json
-import os
 import shutil
 import signal
-import socket
-import sqlite3
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+from tests.support.gateway_books import BooksReading, DistributedReading, EmbeddedReading
+from tests.support.gateway_books import Row as Row
+from tests.support.ports import free_port
+from tests.support.processes import Running, manage
+from tests.support.servers import postgresql_database, redis_database
 from tests.support.waiting import eventually
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-_KEPT = ("PATH", "HOME", "TMPDIR", "LANG")
 _READY_SECONDS = 30.0
-_STOP_SECONDS = 15.0
-_COMMAND_SECONDS = 60.0
-_READ = "SELECT * FROM usage_ledgerentry WHERE (:tenant = '' OR tenant = :tenant) ORDER BY id"
-_JSON = ("meters", "attempts", "lines", "tags")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """A row of the ledger, as the file has it."""
+class WebProcess(Running):
+    """What answers on a port: one web process, or a supervisor of several and of a drainer."""
 
-    id: str
-    request_id: str
-    tenant: str
-    status: str
-    model: str
-    provider: str
-    meters: dict[str, int]
-    cost_nano: int
-    charge_nano: int
-    estimated: bool
-    attempts: list[dict[str, Any]]
-    tags: dict[str, str]
-    corrects: str | None
+    def __init__(self, workers: int, *, environment: Mapping[str, str], log: Path) -> None:
+        self.port = free_port()
+        parts = ("--workers", str(workers)) if workers else ("--only", "web")
+        super().__init__("serve", *parts, "--port", str(self.port), environment=environment, log=log)
 
     @property
-    def outcomes(self) -> list[str]:
-        """How its attempts went, in turn."""
-        return [attempt["outcome"] for attempt in self.attempts]
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def await_ready(self) -> None:
+        """Wait until it takes calls."""
+        ready = eventually(lambda: not self.runs or is_ready(self.port), within=_READY_SECONDS)
+        assert ready, f"it did not get ready:\n{self.log[-3000:]}"
+        assert self.runs, f"it ended:\n{self.log[-3000:]}"
 
 
 class GatewayServer:
     """A gateway on a home of its own, which may be started again after it was stopped or killed."""
 
-    def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        home: Path,
+        environment: Mapping[str, str],
+        books: BooksReading,
+        *,
+        webs: int = 1,
+        workers: int = 0,
+        drains: int = 0,
+    ) -> None:
         self.home = home
-        self.port = _free_port()
-        self._environment = environment
-        self._process: subprocess.Popen[bytes] | None = None
+        self.environment = {**environment, "GATEWAY_HOME": str(home)}
+        self.webs = tuple(
+            WebProcess(workers, environment=self.environment, log=home / f"web-{number}.log")
+            for number in range(webs)
+        )
+        self.drains = tuple(
+            Running("drain", environment=self.environment, log=home / f"drain-{number}.log")
+            for number in range(drains)
+        )
+        self._books = books
+        self._turns = count()
+
+    @property
+    def port(self) -> int:
+        """Where it answers: of several web processes, one that runs, each in its turn."""
+        running = [web for web in self.webs if web.runs]
+        return running[next(self._turns) % len(running)].port
 
     @property
     def url(self) -> str:
@@ -69,124 +85,93 @@ class GatewayServer:
 
     @property
     def log(self) -> str:
-        """What it wrote so far."""
-        return (self.home / "server.log").read_text(errors="replace")
+        """What all of it wrote so far."""
+        return "".join(process.log for process in (*self.webs, *self.drains))
 
     def manage(self, *arguments: str, told: str = "") -> str:
         """What a management command prints; loud when it fails."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env=self._env(),
-            input=told,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_COMMAND_SECONDS,
-        )
-        assert done.returncode == 0, f"{arguments} failed:\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
-        return done.stdout
+        return manage(*arguments, environment=self.environment, told=told)
 
     def start(self) -> None:
-        """Serve; it is ready when this returns."""
-        with (self.home / "server.log").open("ab") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, "manage.py", "serve", "--port", str(self.port)],
-                cwd=ROOT,
-                env=self._env(),
-                stdout=output,
-                stderr=output,
-            )
-        process = self._process
-        eventually(lambda: self._is_ready() or process.poll() is not None, within=_READY_SECONDS)
-        assert self._is_ready(), f"it did not get ready:\n{self.log[-3000:]}"
+        """Serve; all of it is ready when this returns."""
+        for process in (*self.webs, *self.drains):
+            process.start()
+        for web in self.webs:
+            web.await_ready()
 
     def stop(self) -> int:
-        """Ask it to end, and wait for that; its exit code."""
-        return self._end(signal.SIGTERM)
+        """Ask all of it to end, those last who drain, and wait; the worst exit code."""
+        codes = [process.stop() for process in (*self.webs, *self.drains)]
+        return max(codes, key=lambda code: (code not in (0, -signal.SIGTERM), abs(code)))
 
     def kill(self) -> None:
-        """End it on the spot."""
-        self._end(signal.SIGKILL)
+        """End all of it on the spot."""
+        for process in (*self.webs, *self.drains):
+            process.kill()
 
     def ledger(self, *, tenant: str = "", request: str = "") -> list[Row]:
         """The entries of a tenant or a request, oldest first."""
-        with self._reading() as connection:
-            found = [_row(row) for row in connection.execute(_READ, {"tenant": tenant})]
-        return [row for row in found if request in ("", row.request_id)]
+        return [row for row in self._books.ledger(tenant) if request in ("", row.request_id)]
 
     def open_holds(self) -> int:
         """How many calls' worst cases are still set aside."""
-        return int(self._one("SELECT count(*) FROM usage_hold WHERE state = 0"))
+        return self._books.open_holds()
 
     def known_calls(self) -> int:
         """How many calls the books know at all: in flight, settled just now, or in the ledger."""
-        known = "SELECT id FROM usage_ledgerentry UNION SELECT call_id FROM usage_hold"
-        return int(self._one(f"SELECT count(*) FROM ({known})"))  # noqa: S608
+        return self._books.known_calls()
 
     def spent(self, unit: str, tenant: str) -> int:
         """What a tenant's own accounts of a unit have counted, all windows together."""
-        owner = self._one("SELECT id FROM tenants_tenant WHERE name = ?", tenant)
-        account = f"tenant:{owner}:{unit}:%"
-        return int(
-            self._one("SELECT coalesce(sum(spent), 0) FROM usage_counter WHERE account LIKE ?", account)
-        )
-
-    def _one(self, query: str, *values: str) -> Any:
-        with self._reading() as connection:
-            return connection.execute(query, values).fetchone()[0]
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self.home / "gateway.sqlite3", timeout=10)) as connection:
-            connection.row_factory = sqlite3.Row
-            yield connection
-
-    def _is_ready(self) -> bool:
-        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-        try:
-            line.request("GET", "/health/ready")
-            return line.getresponse().status == http.HTTPStatus.OK
-        except OSError:
-            return False
-        finally:
-            line.close()
-
-    def _end(self, how: signal.Signals) -> int:
-        process, self._process = self._process, None
-        if process is None:
-            return 0
-        process.send_signal(how)
-        try:
-            return process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise
-
-    def _env(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        return (
-            kept
-            | {"GATEWAY_HOME": str(self.home), "DJANGO_SETTINGS_MODULE": "gateway_project.settings"}
-            | {**self._environment}
-        )
+        return self._books.spent(unit, tenant)
 
 
 @contextmanager
-def served_gateway(configuration: str, **environment: str) -> Iterator[GatewayServer]:
-    """A running gateway with this configuration."""
-    with configured_gateway(configuration, **environment) as server:
+def served_gateway(configuration: str, **options: Any) -> Iterator[GatewayServer]:
+    """A running gateway; options are those of `configured_gateway`."""
+    with configured_gateway(configuration, **options) as server:
         server.start()
         yield server
 
 
 @contextmanager
-def configured_gateway(configuration: str, **environment: str) -> Iterator[GatewayServer]:
-    """A gateway with this configuration, not started yet; nothing of it is left in the end."""
+def served_fleet(configuration: str, **options: Any) -> Iterator[GatewayServer]:
+    """A running gateway of several processes, on databases that are its own."""
+    with (
+        redis_database() as redis,
+        postgresql_database() as database,
+        served_gateway(configuration, redis=redis, database=database, **options) as server,
+    ):
+        yield server
+
+
+@contextmanager
+def configured_gateway(
+    configuration: str,
+    *,
+    redis: str = "",
+    database: str = "",
+    webs: int = 3,
+    workers: int = 0,
+    **environment: str,
+) -> Iterator[GatewayServer]:
+    """A gateway with this configuration, not started yet; nothing of it is left in the end.
+
+    Without servers it is embedded. With them it is so many web processes and a drainer, each started by
+    itself, or one supervisor that keeps so many workers and a drainer.
+    """
     with tempfile.TemporaryDirectory(prefix="gateway-served-") as folder:
-        home = shutil.copytree(_template(), Path(folder, "home"))
-        server = GatewayServer(home, environment)
+        home = Path(folder, "home")
+        if redis:
+            home.mkdir()
+            servers = {"REDIS_URL": redis, "DATABASE_URL": database}
+            books = DistributedReading(redis=redis, database=database)
+            parts = {"workers": workers} if workers else {"webs": webs, "drains": 1}
+            server = GatewayServer(home, environment | servers, books, **parts)
+            server.manage("migrate", "--verbosity", "0")
+        else:
+            shutil.copytree(_template(), home)
+            server = GatewayServer(home, environment, EmbeddedReading(home / "gateway.sqlite3"))
         server.manage("apply", "-", told=configuration)
         try:
             yield server
@@ -194,21 +179,22 @@ def configured_gateway(configuration: str, **environment: str) -> Iterator[Gatew
             server.stop()
 
 
+def is_ready(port: int) -> bool:
+    """Whether a web process takes calls there."""
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        line.request("GET", "/health/ready")
+        return line.getresponse().status == http.HTTPStatus.OK
+    except OSError:
+        return False
+    finally:
+        line.close()
+
+
 @cache
 def _template() -> Path:
     """A home with a migrated database: made once, copied for each gateway."""
     home = Path(tempfile.mkdtemp(prefix="gateway-template-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
-    GatewayServer(home, {}).manage("migrate", "--verbosity", "0")
+    manage("migrate", "--verbosity", "0", environment={"GATEWAY_HOME": str(home)})
     return home
-
-
-def _row(row: sqlite3.Row) -> Row:
-    told = {name: row[name] for name in Row.__dataclass_fields__}
-    return Row(**told | {name: json.loads(row[name]) for name in _JSON if name in told})
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
