@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.processes import ROOT, BenchError, Process, environment, get, run, server
+from bench.processes import ROOT, BenchError, Process, environment, get, pinned, run, server, stop
 
 DOOR = "/v1/chat/completions"
 CONFIGURATION = """
@@ -65,18 +65,48 @@ def install(home: Path, upstream: Process, connections: Mapping[str, str]) -> In
 
 
 @contextlib.contextmanager
-def running(installation: Installation, *, core: int | None, log: Path) -> Iterator[Process]:
+def running(
+    installation: Installation, *, core: int | None, helpers: int | None, log: Path
+) -> Iterator[Process]:
+    """The web process on a core of its own; distributed, its drainer is with the helpers."""
     arguments = ["manage.py", "serve", "--only", "web", "--workers", "1", "--host", "127.0.0.1"]
-    with server(
-        "gateway", arguments, core=core, ready="/health/ready", log=log, extra=installation.environment
-    ) as process:
-        yield process
+    with contextlib.ExitStack() as stack:
+        if installation.connections:
+            stack.enter_context(draining(installation, core=helpers, log=log.with_name("drain.log")))
+        yield stack.enter_context(
+            server(
+                "gateway",
+                arguments,
+                core=core,
+                ready="/health/ready",
+                log=log,
+                extra=installation.environment,
+            )
+        )
+
+
+@contextlib.contextmanager
+def draining(installation: Installation, *, core: int | None, log: Path) -> Iterator[None]:
+    with log.open("wb") as output, pinned(core):
+        child = subprocess.Popen(
+            [sys.executable, "manage.py", "drain"],
+            cwd=ROOT,
+            env=environment(installation.environment),
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        yield
+    finally:
+        stop(child)
 
 
 def prove(installation: Installation, upstream: Process, sent: int) -> str:
     """Compare calls sent, the provider's bill and the ledger; a BenchError on the first difference."""
     bill = json.loads(get(upstream.port, "/bill"))
     billed = Ledger(**{name: bill[name] for name in Ledger.__dataclass_fields__})
+    if installation.connections:
+        run(["manage.py", "drain", "--once"], extra=installation.environment)
     entered = ledger(installation)
     if billed != entered or billed.calls != sent:
         raise BenchError(f"the books differ: {sent} calls sent, billed {billed}, ledger {entered}")

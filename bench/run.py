@@ -57,7 +57,8 @@ class Bench:
             return
         stub = self.serve("gateway-stub", arguments, core=second, ready="/bill")
         made = install(self.folder / "home", stub, connections(self.asked))
-        gateway = self.stack.enter_context(running(made, core=first, log=self.folder / "gateway.log"))
+        log = self.folder / "gateway.log"
+        gateway = self.stack.enter_context(running(made, core=first, helpers=second, log=log))
         self.subjects.append(Subject(process=gateway, stub=stub, key=made.key, installation=made))
 
     def serve(self, name: str, arguments: list[str], *, core: int | None, ready: str) -> Process:

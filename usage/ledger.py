@@ -1,5 +1,6 @@
 """Questions to the ledger."""
 
+import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -9,12 +10,16 @@ from django.db import DatabaseError
 from gateway.errors import BooksAway
 from usage.models import LedgerEntry
 
+ANSWERS_WITHIN = 5.0
+"""Seconds that the database has: leases are not to wait for it."""
+
 
 async def entries_known(identifiers: Sequence[UUID]) -> set[UUID]:
     """Which of these entries are in the ledger; `BooksAway` while it cannot be asked."""
     try:
-        known: set[UUID] = await database_sync_to_async(_known)(identifiers)
-    except DatabaseError as error:
+        async with asyncio.timeout(ANSWERS_WITHIN):
+            known: set[UUID] = await database_sync_to_async(_known)(identifiers)
+    except (DatabaseError, TimeoutError) as error:
         raise BooksAway from error
     return known
 
