@@ -80,4 +80,7 @@ def find_door(path: str) -> tuple[Door | None, str]:
 
 def dialect_of(path: str) -> Dialect | None:
     """Whose words an unknown address is answered in; None where the lane has nothing to say."""
+    door = DOORS.get(path)
+    if door is not None:
+        return door.dialect
     return next((dialect for root, dialect in LANE_ROOTS.items() if path.startswith(root)), None)

@@ -86,7 +86,9 @@ def may_use(principal: Principal, model: Model, name: str) -> bool:
     if not any([deployment.provider.tenant_id in owners for deployment in model.deployments]):
         return False
     allowed = principal.models
-    return not allowed or any(matches(pattern, one) for pattern in allowed for one in (name, model.name))
+    if not allowed or name in allowed or model.name in allowed:
+        return True
+    return any(matches(pattern, one) for pattern in allowed for one in (name, model.name))
 
 
 def accounts_of(principal: Principal, end_user: EndUser | None, model: Model) -> tuple[Account, ...]:
