@@ -28,7 +28,10 @@ def _chat(prompt: Any, answer: Any, **more: Any) -> dict[str, Any]:
         ),
         # Moonshot and Together: what is cached stands at the top.
         (_chat(100, 5, cached_tokens=64), Usage(input=36, cache_read=64, output=5)),
-        (_chat(100, 5, cached_tokens=0, prompt_cache_hit_tokens=64), Usage(input=36, cache_read=64, output=5)),
+        (
+            _chat(100, 5, cached_tokens=0, prompt_cache_hit_tokens=64),
+            Usage(input=36, cache_read=64, output=5),
+        ),
         # xAI: reasoning is beside the answer, as the total says. 32 + 9 + 94 = 135
         (
             _chat(32, 9, total_tokens=135, completion_tokens_details={"reasoning_tokens": 94}),

@@ -68,7 +68,9 @@ def test_a_bound_is_never_less_than_the_tokens_wherever_the_text_is_cut(word: st
     ("name", "before", "after"),
     [("o200k_base", "}the", "don't  AAAA "), ("cl100k_base", "internationalisation  ", "AAAAAAAA")],
 )
-def test_a_cut_through_a_word_that_makes_it_shorter_is_made_up_for(name: str, before: str, after: str) -> None:
+def test_a_cut_through_a_word_that_makes_it_shorter_is_made_up_for(
+    name: str, before: str, after: str
+) -> None:
     text = ("hello world\n" * 6_000)[: 65_535 - len(before)] + "\n" + before + after
     exact = len(tiktoken.get_encoding(name).encode_ordinary(text))
     assert TokenCounter().most_now(text, [name])[name] >= exact

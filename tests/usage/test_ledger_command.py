@@ -144,6 +144,22 @@ def test_dates_and_requests_choose(arguments: tuple[str, ...], days: list[str]) 
     assert asked(*arguments) == days
 
 
+def test_what_has_no_price_can_be_asked_for() -> None:
+    tenant = factories.make_tenant()
+    lines = {
+        "priced": [{"meter": "input", "price": 7}],
+        "unknown": [{"meter": "input", "price": 7}, {"meter": "unknown", "price": 0}],
+        "bound": [{"meter": "bound", "price": 0}],
+        "failed": [],
+        "search": [{"meter": "search", "price": 0}, {"meter": "bound", "price": 0}],
+    }
+    for name, told in lines.items():
+        entry(tenant, "2026-06-13", request_id=name, lines=told)
+    assert set(asked("--unpriced")) == {"unknown", "search"}
+    assert asked("--unpriced", "--since", "2026-06-14") == []
+    assert len(asked()) == len(lines)
+
+
 def test_a_date_is_a_bound_of_ids() -> None:
     with watched() as queries:
         printed("ledger", "--since", "2026-06-13")

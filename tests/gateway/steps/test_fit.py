@@ -15,6 +15,7 @@ from gateway.tab import Tab
 from gateway.tokens import TokenCounter
 from tests.support.clock import FakeClock
 from tests.support.engine import (
+    BOUNDED,
     Rig,
     ask_of,
     make_account,
@@ -245,3 +246,20 @@ def test_the_maximum_stands_under_the_callers_own_name(members: dict[str, Any], 
     assert {name for name, value in sent.items() if value == 77} == names
     assert {**sent, **members} == {"model": "m", **members, **dict.fromkeys(names - members.keys(), 77)}
     assert (ask.max_output, set(ask.members)) == (77, set(sent))
+
+
+async def test_the_provider_is_told_the_maximum_that_the_budget_affords(clock: FakeClock) -> None:
+    rig = Door(clock, _budget(_price(BYTES, 60)), *BOUNDED[1:], policy=CLAMP).rig
+    await rig.run(ASK)
+    (request,) = rig.script.requests
+    assert msgspec.json.decode(request.body)["max_tokens"] == 60
+    assert rig.entry.charge_nano == 20_000
+    rig.assert_balanced()
+
+
+async def test_a_counted_prompt_goes_out_as_it_came(clock: FakeClock) -> None:
+    rig = Door(clock, _budget(_price(TOKENS, 100)), *BOUNDED[1:], **COUNTED).rig
+    await rig.run(ASK)
+    (request,) = rig.script.requests
+    assert request.body == ASK.body
+    rig.assert_balanced()

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from gateway.entry import UNPRICEABLE
 from gateway.ids import first_id
 from tenants.models import Tenant
 from usage.models import LedgerEntry
@@ -34,10 +35,15 @@ class Command(BaseCommand):
         parser.add_argument("--since", metavar="WHEN", help=f"only entries from then on: {_MOMENT}")
         parser.add_argument("--until", metavar="WHEN", help="only entries before then")
         parser.add_argument("--request", metavar="ID", help="only entries of this request")
+        parser.add_argument(
+            "--unpriced", action="store_true", help="only entries with units that no price stands behind"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print what was asked for, some thousand entries in memory at a time."""
         entries = _asked(options).order_by("id").iterator(chunk_size=_CHUNK)
+        if options["unpriced"]:
+            entries = filter(_is_unpriced, entries)
         try:
             while lines := [_line(entry) for entry in islice(entries, _CHUNK)]:
                 self.stdout.write("\n".join(lines))
@@ -80,6 +86,11 @@ def _milliseconds(text: str, now: datetime) -> int:
             raise CommandError(f"{text!r} is not {_MOMENT}.") from error
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0, round(moment.timestamp() * 1000))
+
+
+def _is_unpriced(entry: LedgerEntry) -> bool:
+    """Whether a line has no row of the price book, and should have one."""
+    return any(line.get("price") == 0 and line["meter"] not in UNPRICEABLE for line in entry.lines)
 
 
 def _line(entry: LedgerEntry) -> str:
