@@ -57,6 +57,15 @@ class Entry(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     corrects: UUID | None = None
 
 
+UNPRICEABLE = frozenset({"bound", "adjustment"})
+"""What lines name that no price book knows: amounts, not units, so that no price is missing."""
+
+
+def adjustment_line(*, cost_nano: int, charge_nano: int) -> Line:
+    """What stands in an entry that mends another: the amount that somebody said."""
+    return Line(meter="adjustment", units=1, pico=0, cost_nano=cost_nano, charge_nano=charge_nano, price=0)
+
+
 def bound_line(nano: int, attempts: int = 1) -> Line:
     """What stands in an entry for attempts whose real figures nobody knows: the most that they can cost."""
     return Line(meter="bound", units=attempts, pico=0, cost_nano=nano, charge_nano=nano, price=0)

@@ -53,12 +53,16 @@ def budget_accounts(
         return ()
     project = Project.objects.filter(pk__in=_given(project_id)).first()
     lineage = ApiKey.objects.filter(pk__in=_given(key_id)).values("lineage")
-    key = ApiKey.objects.filter(lineage__in=lineage).order_by("-created_at").first()
-    accounts = tenant_accounts(tenant=tenant, project=project, key=key)
+    keys: list[ApiKey | None] = [*ApiKey.objects.filter(lineage__in=lineage).order_by("created_at")]
+    accounts = {
+        one.id: one
+        for key in keys or [None]
+        for one in tenant_accounts(tenant=tenant, project=project, key=key)
+    }
     end_user = EndUser.objects.select_related("limit_class").filter(pk__in=_given(end_user_id)).first()
     if end_user is not None:
-        accounts += end_user_accounts(end_user=end_user, zone=tenant.time_zone)
-    return tuple(one for one in accounts if one.unit == "nano" and matches(one.model or "*", model))
+        accounts |= {one.id: one for one in end_user_accounts(end_user=end_user, zone=tenant.time_zone)}
+    return tuple(one for one in accounts.values() if one.unit == "nano" and matches(one.model or "*", model))
 
 
 class _Scope:

@@ -11,7 +11,7 @@ from gateway.ids import uuid7
 from providers.models import Deployment, Model, Price, Provider, ProviderKey
 from tenants.keys import key_issue
 from tenants.models import ApiKey, Budget, EndUser, Limit, Member, Project, Tenant
-from usage.models import LedgerEntry
+from usage.models import Correction, LedgerEntry
 
 PRICES_BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -96,3 +96,10 @@ def make_entry(tenant: Tenant, id: UUID | None = None, **fields: Any) -> LedgerE
     call = {"request_id": "req-1", "dialect": "openai", "kind": "chat", "status": "settled"}
     money = {"model": "gpt-4o-mini", "provider": "echo", "cost_nano": 1_000, "charge_nano": 1_100}
     return LedgerEntry.objects.create(**identity | call | money | fields)
+
+
+def make_correction(entry: LedgerEntry, **fields: Any) -> Correction:
+    """A refund of the entry's whole charge that was asked for; no rule is looked at."""
+    whose = {"entry_id": entry.pk, "tenant_id": entry.tenant_id, "tenant": entry.tenant}
+    asked = {"correcting_id": uuid7(), "kind": "refund", "reason": "cut answer"}
+    return Correction.objects.create(**whose | asked | {"charge_nano": -entry.charge_nano} | fields)

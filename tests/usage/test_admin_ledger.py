@@ -19,7 +19,7 @@ from gateway.tally import Held
 from tenants.models import Tenant
 from tests import factories
 from tests.support.pages import address, operator
-from usage.models import Correction, Hold, LedgerEntry
+from usage.models import Hold, LedgerEntry
 
 pytestmark = pytest.mark.django_db
 LIST = "usage_ledgerentry_changelist"
@@ -153,9 +153,7 @@ def test_an_entry_tells_its_attempts_tags_and_corrections() -> None:
         tenant, attempts=attempts, tags={"team": "<red>"}, ttft_ms=80, overhead_us=812
     )
     mending = factories.make_entry(tenant, corrects=entry.pk)
-    Correction.objects.create(
-        entry_id=entry.pk, correcting_id=mending.pk, kind="refund", reason="billed twice"
-    )
+    factories.make_correction(entry, correcting_id=mending.pk, reason="billed twice")
     client = operator()
     page = client.get(address("usage_ledgerentry_change", entry.pk)).content.decode()
     told = (

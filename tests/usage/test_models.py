@@ -65,21 +65,14 @@ def _columns(entry: LedgerEntry, **changes: object) -> dict[str, object]:
 
 
 def test_a_correction_stands_and_mends_with_an_entry_of_its_own() -> None:
-    correction = Correction.objects.create(
-        entry_id=uuid7(),
-        correcting_id=uuid7(),
-        kind="refund",
-        reason="cut answer",
-        created_by=factories.make_user(),
-    )
+    entry = factories.make_entry(factories.make_tenant())
+    correction = factories.make_correction(entry, created_by=factories.make_user())
     with pytest.raises(IntegrityError), transaction.atomic():
         Correction.objects.update(reason="another")
     with pytest.raises(IntegrityError), transaction.atomic():
         correction.delete()
     with pytest.raises(IntegrityError), transaction.atomic():
-        Correction.objects.create(
-            entry_id=uuid7(), correcting_id=correction.correcting_id, kind="refund", reason="x"
-        )
+        factories.make_correction(entry, correcting_id=correction.correcting_id)
 
 
 @pytest.mark.parametrize("rollup", [Rollup, TagRollup])

@@ -1,5 +1,5 @@
-"""Pages to read the ledger and the calls in flight; nothing here writes."""
+"""Pages to read the ledger, its corrections and the calls in flight, and to have an entry mended."""
 
-from usage.admin import holds, ledger
+from usage.admin import corrections, holds, ledger
 
-__all__ = ("holds", "ledger")
+__all__ = ("corrections", "holds", "ledger")

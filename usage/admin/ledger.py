@@ -17,7 +17,8 @@ from tenants.admin.filters import DefaultedFilter
 from tenants.models import ApiKey, Tenant
 from tenants.money import dollars
 from tenants.unfolded import display
-from usage.admin.reading import ReadOnlyAdmin, moment_text, unbroken
+from usage.admin.mending import MendableAdmin
+from usage.admin.reading import moment_text, unbroken
 from usage.admin.tables import attempts_table, corrections_table, lines_table, tags_table
 from usage.models import LedgerEntry
 
@@ -82,7 +83,7 @@ def entries_found(
 
 
 @admin.register(LedgerEntry)
-class LedgerAdmin(ReadOnlyAdmin[LedgerEntry]):
+class LedgerAdmin(MendableAdmin):
     """One row for every admitted call."""
 
     list_display = (
@@ -201,6 +202,8 @@ class LedgerAdmin(ReadOnlyAdmin[LedgerEntry]):
     @display("counted")
     def counted(self, entry: LedgerEntry) -> str:
         """Where the units come from."""
+        if entry.corrects is not None and not entry.meters:
+            return "not at all: it mends what was booked"
         return "estimated here" if entry.estimated else "as the provider reported"
 
     @display("lines")

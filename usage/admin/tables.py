@@ -1,16 +1,23 @@
 """The parts of an entry that are lists, as tables."""
 
 from collections.abc import Iterable, Sequence
+from uuid import UUID
 
 from django.template.loader import render_to_string
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from gateway.call import METERS
 from providers.admin.amounts import price_text
+from tenants.admin.pages import row_link
 from tenants.money import dollars
+from usage.corrections import entry_standing, late_settlements
 from usage.models import Correction, LedgerEntry
 
 _TABLE = "admin/usage/ledgerentry/table.html"
+_PENDING = "pending"
+_LATE = "Late settlement"
+_LATE_REASON = "The call settled after it was charged at its bound."
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]], *, totalled: bool = False) -> SafeString:
@@ -63,10 +70,50 @@ def tags_table(entry: LedgerEntry) -> SafeString | str:
 
 
 def corrections_table(entry: LedgerEntry) -> SafeString | str:
-    """Who mended the entry, or what it mends, and why."""
-    found = Correction.objects.filter(entry_id=entry.pk) | Correction.objects.filter(correcting_id=entry.pk)
-    rows = [(row.get_kind_display(), row.entry_id, row.correcting_id, row.reason) for row in found]
-    return table(("kind", "entry", "mended by", "reason"), rows) if rows else "None."
+    """What was added to mend the entry, and what is left of it; or what it mends itself, and why."""
+    if entry.corrects is not None:
+        asked = Correction.objects.filter(correcting_id=entry.pk).first()
+        kind, reason = (asked.get_kind_display(), asked.reason) if asked else (_LATE, _LATE_REASON)
+        return table(("kind", "reason", "mends"), [(kind, _wrapped(reason), _short_link(entry.corrects))])
+    rows: list[tuple[str, ...]] = [
+        (
+            row.get_kind_display(),
+            dollars(row.cost_nano),
+            dollars(row.charge_nano),
+            _wrapped(row.reason),
+            _short_link(row.correcting_id) if row.applied_at else _PENDING,
+        )
+        for row in Correction.objects.filter(entry_id=entry.pk).order_by("id")
+    ]
+    rows += [
+        (
+            _LATE,
+            dollars(row.cost_nano),
+            dollars(row.charge_nano),
+            _wrapped(_LATE_REASON),
+            _short_link(row.pk),
+        )
+        for row in late_settlements(entry=entry)
+    ]
+    if not rows:
+        return "None."
+    standing = entry_standing(entry=entry)
+    rows.append(("Entry, mended", dollars(standing.cost_nano), dollars(standing.charge_nano), "", ""))
+    return table(("kind", "cost", "charge", "reason", "mended by"), rows, totalled=True)
+
+
+def entry_link(identifier: UUID) -> SafeString:
+    """The way to an entry's own page."""
+    return row_link(LedgerEntry(pk=identifier), str(identifier))
+
+
+def _short_link(identifier: UUID) -> SafeString:
+    return row_link(LedgerEntry(pk=identifier), f"…{str(identifier)[-12:]}")
+
+
+def _wrapped(text: str) -> SafeString:
+    """In as many lines as it takes: a table's other cells keep to one."""
+    return format_html('<span class="block" style="min-width: 12rem; white-space: normal">{}</span>', text)
 
 
 def _unit_price(line: dict[str, int | str]) -> str:
