@@ -14,8 +14,8 @@ CLAIM = Claim(key="k" * 64, body="b" * 64)
 ANSWER = b"\x00\xffsealed\x93"
 
 
-def claiming(claim: Claim = CLAIM, **amounts: int) -> Hold:
-    return replace(make_hold(BUDGET, **{"nano": 100} | amounts), claim=claim)
+def claiming(claim: Claim = CLAIM, nano: int = 100) -> Hold:
+    return replace(make_hold(BUDGET, nano=nano), claim=claim)
 
 
 def settlement(hold: Hold, answer: bytes | None = ANSWER, **fields: Any) -> Settlement:
