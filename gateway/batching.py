@@ -8,7 +8,6 @@ again, with the same ids, until the time of each order is over.
 import asyncio
 import logging
 from collections.abc import Awaitable
-from typing import NamedTuple
 
 from gateway.accounts import Hold, Order, Renewal, Settlement, Verdict
 from gateway.entry import abandoned_entry
@@ -25,13 +24,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
 logger = logging.getLogger(__name__)
 
 
-class _Waiting(NamedTuple):
-    """An order, who waits for it, until when it is tried, and whether it opens a hold."""
-
-    order: Order
-    future: "asyncio.Future[Verdict]"
-    until: float
-    opens: bool
+_Waiting = tuple[Order, "asyncio.Future[Verdict]", float, bool]
+"""An order, who waits for it, until when it is tried, and whether it opens a hold."""
 
 
 class Teller:
@@ -80,7 +74,7 @@ class Teller:
     def _enqueue(self, order: Order, within: float, *, opens: bool = False) -> "asyncio.Future[Verdict]":
         loop = self._loop()
         future: asyncio.Future[Verdict] = loop.create_future()
-        self._waiting.append(_Waiting(order, future, self._clock.monotonic() + within, opens))
+        self._waiting.append((order, future, self._clock.monotonic() + within, opens))
         if self._pump is None:
             self._pump = loop.create_task(self._carry())
         return future
@@ -100,7 +94,7 @@ class Teller:
     async def _post(self, batch: list[_Waiting]) -> bool:
         """Take a batch to the books; whether they took it."""
         try:
-            verdicts = await self.books.post([waiting.order for waiting in batch])
+            verdicts = await self.books.post([waiting[0] for waiting in batch])
         except BooksAway as error:
             await self._put_off(batch, error)
             return False
@@ -121,22 +115,23 @@ class Teller:
         return not refused
 
     def _deliver(self, waiting: _Waiting, verdict: Verdict) -> None:
-        if not waiting.future.cancelled():
-            waiting.future.set_result(verdict)
-        elif waiting.opens and isinstance(waiting.order, Hold):
-            self._close_again(waiting.order, verdict)
+        order, future, _, opens = waiting
+        if not future.cancelled():
+            future.set_result(verdict)
+        elif opens and isinstance(order, Hold):
+            self._close_again(order, verdict)
 
     async def _put_off(self, batch: list[_Waiting], error: BooksAway) -> None:
         """Keep what still has time; nobody knows whether the books heard of it."""
         now = self._clock.monotonic()
         for waiting in batch:
-            left = waiting.opens and waiting.future.cancelled()
-            if left and isinstance(waiting.order, Hold):
-                self.give_back(waiting.order)
-            elif now < waiting.until:
+            order, future, until, opens = waiting
+            if opens and future.cancelled() and isinstance(order, Hold):
+                self.give_back(order)
+            elif now < until:
                 self._waiting.append(waiting)
-            elif isinstance(waiting.order, Settlement) and not waiting.order.gives_back:
-                await self._keep(waiting, waiting.order)
+            elif isinstance(order, Settlement) and not order.gives_back:
+                await self._keep(waiting, order)
             else:
                 _fail(waiting, error)
 
@@ -155,7 +150,8 @@ class Teller:
 
 
 def _fail(waiting: _Waiting, error: BooksAway, cause: Exception | None = None) -> None:
+    future = waiting[1]
     error.__cause__ = cause or error.__cause__
-    if not waiting.future.cancelled():
-        waiting.future.set_exception(error)
-        waiting.future.exception()  # a caller who left does not make the loop complain
+    if not future.cancelled():
+        future.set_exception(error)
+        future.exception()  # a caller who left does not make the loop complain

@@ -8,7 +8,6 @@ from types import TracebackType
 from gateway.accounts import Verdict
 from gateway.batching import Teller
 from gateway.call import Call, Outcome, Reply
-from gateway.catalog import Model
 from gateway.entry import Entry
 from gateway.errors import BooksAway, RevisionMoved
 from gateway.once import ClaimTaken, Recording, run_once
@@ -79,26 +78,22 @@ class Gateway:
         Steps 5 to 7 are `Upstream.answer`. Step 8 is the exit of `Admitted`: answered, failed, cut
         and cancelled calls all leave by it.
         """
-        if not call.origin.idempotency_key:
+        try:
             return await self._run(call, relay)
+        except RevisionMoved as moved:  # between 1 and 2, where nothing was held
+            await self.directory.catch_up(moved.revision)
+        except ClaimTaken:
+            pass  # in 2: another call has the same `Idempotency-Key`
         return await run_once(lambda: self._run(call, relay), relay=relay, vault=self.vault, clock=self.clock)
 
     async def _run(self, call: Call, relay: Relay | None) -> Outcome:
-        try:
-            return await self._run_as_configured(call, relay)
-        except RevisionMoved as moved:  # between 1 and 2; nothing was held
-            await self.directory.catch_up(moved.revision)
-            return await self._run_as_configured(call, relay)
-
-    async def _run_as_configured(self, call: Call, relay: Relay | None) -> Outcome:
         principal = await self.directory.identify(call.origin)
         end_user = await self.directory.end_user(principal, call.ask.end_user) if call.ask.end_user else None
         snapshot = self.catalog.snapshot()
         tab = open_tab(call, principal, end_user, snapshot, self.clock.now())
         if tab.hold.claim is not None:
             tab.recording = Recording(relay)
-        models = snapshot.reachable(tab.model, principal.tenant_id)
-        async with Admitted(self, tab, models) as admitted:
+        async with Admitted(self, tab) as admitted:
             usable = screen(tab.call, usable_by(tab.call, principal), tab.model.deployments)
             reply = await recall(tab.call, principal, self.cache)
             if reply is None:
@@ -120,10 +115,9 @@ class Gateway:
 class Admitted:
     """A call between its hold and its entry."""
 
-    def __init__(self, gateway: Gateway, tab: Tab, models: tuple[Model, ...]) -> None:
+    def __init__(self, gateway: Gateway, tab: Tab) -> None:
         self._gateway = gateway
         self._tab = tab
-        self._models = models
         self._entry: Entry = tab.skeleton
 
     async def __aenter__(self) -> "Admitted":
@@ -144,9 +138,7 @@ class Admitted:
             verdict = await teller.admit(tab.hold)
             if verdict.refusal is None:
                 return verdict
-            return await admit_smaller(
-                tab, self._models, verdict, teller=teller, counter=self._gateway.counter
-            )
+            return await admit_smaller(tab, tab.models, verdict, teller=teller, counter=self._gateway.counter)
         except BooksAway:
             if tab.principal.policy.books_away == "allow":
                 return Verdict()

@@ -23,6 +23,7 @@ class Tab:
         "hold",
         "maybe_billed",
         "model",
+        "models",
         "principal",
         "rates",
         "reached",
@@ -35,10 +36,14 @@ class Tab:
         "usage",
     )
 
-    def __init__(self, call: Call, principal: Principal, model: Model, hold: Hold) -> None:
+    def __init__(
+        self, call: Call, principal: Principal, models: tuple[Model, ...], model: Model, hold: Hold
+    ) -> None:
         self.call = call
         self.principal = principal
         self.model = model
+        self.models = models
+        """All that may come to answer, fallbacks too."""
         self.hold = hold
         self.attempts: list[Attempt] = []
         self.reached: Deployment | None = None

@@ -54,6 +54,7 @@ def open_tab(
     return Tab(
         call,
         principal,
+        models,
         model,
         Hold(
             id=call.id,
