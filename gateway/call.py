@@ -126,6 +126,8 @@ class Reply(Struct, frozen=True, kw_only=True, gc=False):
     body: bytes
     headers: dict[str, str] = {}
     usage: Usage | None = None
+    counts: bytes = b""
+    """The usage as it stands in the body, where the wire knows the place."""
     service_tier: str = ""
     texts: tuple[str, ...] = ()
     """What was said, to be counted here, when the provider did not count."""

@@ -140,7 +140,7 @@ class Admitted:
                 return verdict
             return await admit_smaller(tab, tab.models, verdict, teller=teller, counter=self._gateway.counter)
         except BooksAway:
-            if tab.principal.policy.books_away == "allow":
+            if tab.principal.policy.books_away == "allow" and tab.hold.claim is None:
                 return Verdict()
             teller.give_back(tab.hold)  # it may have been opened, and nobody have heard of it
             raise

@@ -109,7 +109,7 @@ def render_reply(ask: Ask, outcome: Outcome) -> bytes:
     if ask.kind != "chat":
         return body
     flag = b'"from_cache":true' if outcome.served.cache == "hit" else b'"from_cache":false'
-    usage = bytes(_counted.decode(body).usage).strip()
+    usage = outcome.reply.counts or bytes(_counted.decode(body).usage).strip()
     if usage.startswith(b"{"):
         counts = usage[1:].lstrip()
         told = b"{%b%b%b" % (flag, b"" if counts == b"}" else b",", counts)

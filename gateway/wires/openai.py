@@ -97,6 +97,7 @@ def read_reply(ask: Ask, headers: Mapping[str, str], body: bytes) -> Reply:
         body=body,
         headers={name: value for name, value in headers.items() if name in PASSED_HEADERS},
         usage=usage,
+        counts=bytes(read.usage),
         service_tier=read.service_tier or "",
         texts=() if usage is not None or ask.kind != "chat" else _said(payload),
         empty=not payload,

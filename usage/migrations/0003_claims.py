@@ -4,23 +4,22 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('usage', '0002_triggers'),
+        ("usage", "0002_triggers"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Claim',
+            name="Claim",
             fields=[
-                ('key', models.CharField(editable=False, max_length=64, primary_key=True, serialize=False)),
-                ('body', models.CharField(max_length=64)),
-                ('call_id', models.UUIDField()),
-                ('until_ms', models.BigIntegerField()),
-                ('answer', models.BinaryField(null=True)),
+                ("key", models.CharField(editable=False, max_length=64, primary_key=True, serialize=False)),
+                ("body", models.CharField(max_length=64)),
+                ("call_id", models.UUIDField()),
+                ("until_ms", models.BigIntegerField()),
+                ("answer", models.BinaryField(null=True)),
             ],
             options={
-                'ordering': ('until_ms',),
+                "ordering": ("until_ms",),
             },
         ),
     ]
