@@ -1,71 +1,12 @@
--- The last part of the script: orders, and what is remembered of calls.
+-- The last part of the script: orders, one after the other.
 
 local GRANTED, REFUSED, SWEPT, UNKNOWN, AWAY, MOVED, CLAIMED = 1, 2, 3, 4, 5, 6, 7
-local REQUESTS, TOKENS, NANO = 1, 2, 4
-local SETTLED_FOR, SWEPT_FOR, PLACE_FREE_IN = 600000, 86400000, 1000
-local SETTLED = '1'
-
-local leases_key, journal_key = prefix .. 'leases', prefix .. 'journal'
-local last, backlog = '', nil
-
-local function hold_key(id)
-  return prefix .. 'h:' .. id
-end
-
-local function done_key(id)
-  return prefix .. 'd:' .. id
-end
-
--- A hold: { amounts, shares, line, the line's charge, its attempts }.
--- A call that is done: SETTLED, or swept: { charge, tokens, attempts, shares, when that is forgotten }.
-local function find(id)
-  local found = redis.call('MGET', hold_key(id), done_key(id))
-  local held, done = found[1] and cmsgpack.unpack(found[1]), found[2]
-  if done and done ~= SETTLED then
-    done = cmsgpack.unpack(done)
-    done = done[5] >= now and done
-  end
-  return held, done
-end
-
-local function keep(id, held)
-  redis.call('SET', hold_key(id), cmsgpack.pack(held))
-end
-
-local function lease(id)
-  redis.call('ZADD', leases_key, whole(now + lease_ms), id)
-end
-
-local function journal(line)
-  last = redis.call('XADD', journal_key, '*', field, line)
-end
-
-local function remember_settled(id)
-  redis.call('SET', done_key(id), SETTLED, 'PX', SETTLED_FOR)
-end
-
--- Whoever repeats a settlement learns how far the journal must be drained for its line to be in the ledger.
-local function tell_newest_line()
-  if last == '' then
-    local newest = redis.call('XREVRANGE', journal_key, '+', '-', 'COUNT', 1)[1]
-    last = newest and newest[1] or '0-0'
-  end
-end
+local PLACE_FREE_IN = 1000
+local backlog
 
 local function is_full()
   backlog = backlog or redis.call('XLEN', journal_key)
   return backlog >= backlog_at_most
-end
-
-local function close(id, held, spent)
-  for _, share in ipairs(held[2]) do
-    local counter, unit = seated(share), share[4]
-    if counter then
-      add(counter, -held[1][unit], spent[unit])
-    end
-  end
-  redis.call('DEL', hold_key(id))
-  redis.call('ZREM', leases_key, id)
 end
 
 -- Why a hard account does not bear more, as a verdict; nothing if it does.
@@ -147,32 +88,6 @@ local function rates_of(places)
   return verdict
 end
 
-local function open(id, amounts, places, line, charge, attempts)
-  local shares = {}
-  for _, place in ipairs(places) do
-    local account, counter = place.account, place.counter
-    add(counter, amounts[account.unit], 0)
-    shares[#shares + 1] = { account.name, counter.start, counter.ends, account.unit, account.length > 0 and 1 or 0 }
-  end
-  keep(id, { amounts, shares, line, charge, attempts })
-  lease(id)
-end
-
-local function raise(id, held, amounts, line, charge, attempts)
-  local raised = {}
-  for unit, amount in ipairs(held[1]) do
-    raised[unit] = math.max(amount, amounts[unit])
-  end
-  for _, share in ipairs(held[2]) do
-    local before = held[1][share[4]]
-    add(seated_again(share, before), raised[share[4]] - before, 0)
-  end
-  if charge < held[4] then
-    line, charge, attempts = held[3], held[4], held[5]
-  end
-  keep(id, { raised, held[2], line, charge, attempts })
-end
-
 -- Why a hold is not even looked at, as a verdict; nothing if it is.
 local function answer_at_door(held, done, first, revision)
   if done then
@@ -229,23 +144,24 @@ end
 local function settle(order)
   local id, tokens, nano, line, gives_back, indexes, claim, body, answer, is_free = unpack(order, 2)
   local held, done = find(id)
-  if claim and done ~= SETTLED then
-    close_claim(claim, body, id, answer, is_free)
-  end
   if done == SETTLED then
     tell_newest_line()
     return {}
   elseif done then
     return { SWEPT, done[1], done[2], done[3] }
-  elseif held then
+  elseif not (held or gives_back or indexes) then
+    return { UNKNOWN }
+  end
+  if claim then
+    close_claim(claim, body, id, answer, is_free)
+  end
+  if held then
     close(id, held, { held[1][REQUESTS], tokens, 0, nano })
   elseif gives_back then
     remember_settled(id) -- a hold that is still on its way comes too late
     return {}
-  elseif indexes then
-    spend(indexes, { 1, tokens, 0, nano })
   else
-    return { UNKNOWN }
+    spend(indexes, { 1, tokens, 0, nano })
   end
   journal(ARGV[line])
   remember_settled(id)
@@ -254,13 +170,16 @@ end
 
 -- A correction belongs to the windows of its call: given back in another, it could be spent twice.
 local function correct(order)
-  local id, tokens, nano, line = unpack(order, 2)
+  local id, tokens, nano, line, claim, body, answer, is_free = unpack(order, 2)
   local _, done = find(id)
   if done == SETTLED then
     tell_newest_line()
     return {}
   elseif not done then
     return { UNKNOWN }
+  end
+  if claim then
+    close_claim(claim, body, id, answer, is_free)
   end
   local difference = { 0, tokens, 0, nano }
   for _, share in ipairs(done[4]) do
@@ -272,14 +191,6 @@ local function correct(order)
   journal(ARGV[line])
   remember_settled(id)
   return {}
-end
-
-local function sweep_one(id, held)
-  local amounts = held[1]
-  close(id, held, { amounts[REQUESTS], amounts[TOKENS], 0, amounts[NANO] })
-  journal(held[3])
-  local done = { held[4], amounts[TOKENS], held[5], held[2], now + SWEPT_FOR }
-  redis.call('SET', done_key(id), cmsgpack.pack(done), 'PX', SWEPT_FOR)
 end
 
 -- What holds that nobody settled had set aside is spent; only their places are free again.

@@ -1,4 +1,4 @@
--- The third part of the script: claims on an `Idempotency-Key`, as gateway/claims.py judges them.
+-- The fourth part of the script: claims on an `Idempotency-Key`, as gateway/claims.py judges them.
 -- A claim: call, body, and the sealed answer once there is one.
 
 local CONFLICT, RUNNING, ANSWERED, LOST = 1, 2, 3, 4

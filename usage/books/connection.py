@@ -6,7 +6,7 @@ from typing import Any
 
 from redis.asyncio.connection import Connection as Socket
 from redis.asyncio.connection import parse_url
-from redis.exceptions import ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from gateway.errors import BooksAway
 
@@ -51,8 +51,8 @@ class Connection:
         except BaseException:
             await self._hang_up()
             raise
-        if any([isinstance(reply, ReadOnlyError) for reply in replies]):
-            await self._hang_up()  # the address may lead to the new master the next time
+        if any([isinstance(reply, ResponseError) for reply in replies]):
+            await self._hang_up()  # of a master that was demoted, say: the address may lead elsewhere by now
         return replies
 
     async def _opened(self) -> Socket:

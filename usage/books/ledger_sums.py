@@ -15,6 +15,7 @@ from django.db.models.expressions import Combinable, Value
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce
 from msgspec import Struct, convert
+from msgspec.structs import replace
 
 from gateway.accounts import Account
 from gateway.call import METERS, Usage
@@ -26,7 +27,7 @@ from tenants.models import Tenant
 from usage.books.ledger_owners import Owners
 from usage.books.redis_recovery import Spent
 from usage.books.shards import shard_of
-from usage.models import LedgerEntry
+from usage.models import Correction, LedgerEntry
 
 _TOKEN_METERS = [meter for meter in METERS if convert({meter: 1}, Usage).tokens]
 _OWNERS = ("project_id", "key_id", "end_user_id", "model")
@@ -47,7 +48,7 @@ class Group(Struct, frozen=True, gc=False):
 
 async def ledger_sums(shard: int, now_ms: int) -> Sequence[Spent]:
     """What every account of a shard's tenants has spent in its window of now."""
-    load = database_sync_to_async(_shard_sums)
+    load = database_sync_to_async(shard_sums)
     try:
         sums: Sequence[Spent] = await load(shard, now_ms)
     except DatabaseError as error:
@@ -55,9 +56,15 @@ async def ledger_sums(shard: int, now_ms: int) -> Sequence[Spent]:
     return sums
 
 
-def _shard_sums(shard: int, now_ms: int) -> Sequence[Spent]:
-    tenants = [tenant for tenant in Tenant.objects.all() if shard_of(tenant.id) == shard]
-    return [spent for tenant in tenants for spent in _tenant_sums(tenant, now_ms)]
+def shard_sums(shard: int, now_ms: int) -> Sequence[Spent]:
+    """The same, for a thread that may wait for the database."""
+    sums: dict[str, Spent] = {}
+    for tenant in Tenant.objects.all():
+        if shard_of(tenant.id) == shard:
+            for one in _tenant_sums(tenant, now_ms):
+                known = sums.get(one.account)  # of a platform key, which counts in a shard for all tenants
+                sums[one.account] = one if known is None else replace(known, spent=known.spent + one.spent)
+    return list(sums.values())
 
 
 def _tenant_sums(tenant: Tenant, now_ms: int) -> Iterator[Spent]:
@@ -95,9 +102,13 @@ def _spent(owners: Owners, groups: Iterable[Group], window: tuple[Window, int]) 
 
 
 def _groups(tenant: Tenant, since_ms: int, with_tokens: bool) -> Iterator[Group]:
-    """A correction counts in the window of its call, which is over if it began earlier."""
+    """The books' own corrections count in the window of their call, which is over if it began earlier.
+
+    Those that people asked for count when they were booked.
+    """
     first = first_id(since_ms)
-    of_window = Q(corrects=None) | Q(corrects__gte=first)
+    asked_for = Correction.objects.filter(tenant_id=tenant.id).values("correcting_id")
+    of_window = Q(corrects=None) | Q(corrects__gte=first) | Q(pk__in=asked_for)
     sums = (
         LedgerEntry.objects.filter(of_window, tenant_id=tenant.id, id__gte=first)
         .order_by()

@@ -128,11 +128,12 @@ class Batch:
         places = False if covered else self._places(settlement.hold.accounts)
         self._orders.append((*order, places, *self._claim(settlement)))
 
-    def add_correction(self, correction: Entry, *, tokens: int) -> None:
-        """Turn what a swept call was booked at into what really happened."""
+    def add_correction(self, correction: Entry, *, tokens: int, settlement: Settlement) -> None:
+        """Turn what a swept call was booked at into what really happened, as its settlement says."""
         assert correction.corrects is not None  # noqa: S101
         line = self._line(correction)
-        self._orders.append((_CORRECTION, correction.corrects.hex, tokens, correction.charge_nano, line))
+        order = (_CORRECTION, correction.corrects.hex, tokens, correction.charge_nano, line)
+        self._orders.append((*order, *self._claim(settlement)))
 
     def add_sweep(self, at_most: int) -> None:
         """Close holds whose lease has ended."""

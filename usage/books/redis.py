@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from msgspec.structs import replace
 
-from gateway.accounts import HOPELESS, Order, Verdict
+from gateway.accounts import HOPELESS, Order, Renewal, Verdict
 from gateway.errors import BooksAway
 from gateway.ports import Clock
 from usage.books.connection import Connection
@@ -66,12 +66,17 @@ class RedisBooks:
         if not self.is_open:
             raise BooksAway
         errands = [Errand(order) for order in orders]
+        self._keep_alive(errands)
         countable = [errand for errand in errands if errand.is_countable]
+        if len(countable) < len(errands):
+            for errand in errands:
+                errand.verdict = errand.verdict if errand.is_countable else HOPELESS
         await self._carry(countable)
         await self._fetch_answers(countable)
-        if countable and all([errand.verdict.failed for errand in countable]) and countable == errands:
+        verdicts = [errand.verdict for errand in errands]
+        if verdicts and all([verdict.failed and not verdict.hopeless for verdict in verdicts]):
             raise BooksAway
-        return [errand.verdict if errand.is_countable else HOPELESS for errand in errands]
+        return verdicts
 
     async def sweep(self) -> int:
         """Turn holds whose lease has ended into unsettled entries."""
@@ -103,6 +108,12 @@ class RedisBooks:
         self.is_open = False
         await self._recovery.stop()
         await self._connection.close()
+
+    def _keep_alive(self, errands: Sequence[Errand]) -> None:
+        for errand in errands:
+            if isinstance(errand.order, Renewal):
+                kept = self._outstanding[errand.shard]
+                kept.keep_alive(errand.order.id, self._shards.now_ms)
 
     async def _carry(self, errands: Sequence[Errand]) -> None:
         """Go to the shards, as often as verdicts ask for."""

@@ -74,7 +74,7 @@ class Errand(Struct, gc=False):
         elif isinstance(order, Renewal):
             batch.add_renewal(order.id)
         elif self.corrected_tokens is not None and self.correction is not None:
-            batch.add_correction(self.correction, tokens=self.corrected_tokens)
+            batch.add_correction(self.correction, tokens=self.corrected_tokens, settlement=order)
         else:
             batch.add_settlement(order, covered=self.is_covered)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gateway.accounts import Hold, Renewal, Settlement
+from gateway.accounts import Hold, Settlement
 from gateway.entry import Entry
 from usage.books.orders import Receipt
 from usage.books.redis_errands import Errand
@@ -55,13 +55,16 @@ class Outstanding:
             order = errand.order
             if isinstance(order, Hold):
                 self._open(order, receipt.now)
-            elif isinstance(order, Renewal):
-                self._renew(order.id, receipt.now)
-            else:
+            elif isinstance(order, Settlement):
                 self.drop(order.entry.id)
                 closed.append(Closed(_without_long_answer(order), errand.correction))
         if closed:
             self.written.append(Written(_parts(receipt.last), receipt.now, closed))
+
+    def keep_alive(self, identifier: UUID, now_ms: int) -> None:
+        """A call says that it goes on, whether or not its lease can be extended now."""
+        if identifier in self._until:
+            self._until[identifier] = now_ms + self._lease_ms
 
     def look_at(self, receipt: Receipt) -> None:
         """Drop what is safe. After a loss nothing is, until all of it was posted again."""
@@ -103,10 +106,6 @@ class Outstanding:
             self._until[hold.id] = now_ms + self._lease_ms
         if known is None or hold.skeleton.charge_nano >= known.skeleton.charge_nano:
             self.holds[hold.id] = hold
-
-    def _renew(self, identifier: UUID, now_ms: int) -> None:
-        if identifier in self._until:
-            self._until[identifier] = now_ms + self._lease_ms
 
 
 def _without_long_answer(settlement: Settlement) -> Settlement:

@@ -79,16 +79,16 @@ class Recovery:
         """Look at every shard once, and do what is due."""
         receipts = await self._shards.ask({shard: self._shards.batch() for shard in range(SHARDS)})
         self._report({shard for shard, receipt in receipts.items() if receipt.status == "lost"})
+        failures = []
         for shard, receipt in receipts.items():
-            kept = self._outstanding[shard]
-            kept.drop_expired(receipt.now)
-            kept.look_at(receipt)
-            if receipt.status == "lost":
-                await self._keep_rebuilding(shard, receipt)
-            elif kept.loss != receipt.loss:
-                await self._bring_back(shard, receipt)
+            try:
+                await self._look_at(shard, receipt)
+            except BooksAway as error:  # of the ledger perhaps, which not every shard needs
+                failures.append(error)
         if self._rebuilding:
             await asyncio.wait(self._rebuilding.values(), timeout=_REBUILD_WITHIN)
+        if failures:
+            raise failures[0]
 
     async def stop(self) -> None:
         """Leave what is not rebuilt yet to others."""
@@ -96,6 +96,15 @@ class Recovery:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _look_at(self, shard: int, receipt: Receipt) -> None:
+        kept = self._outstanding[shard]
+        kept.drop_expired(receipt.now)
+        kept.look_at(receipt)
+        if receipt.status == "lost":
+            await self._keep_rebuilding(shard, receipt)
+        elif kept.loss != receipt.loss:
+            await self._bring_back(shard, receipt)
 
     def _report(self, lost: set[int]) -> None:
         if lost - self._lost:

@@ -16,7 +16,7 @@ from usage.books.orders import Batch, Calendar, Header, Receipt, read_receipt
 from usage.books.shards import shard_key
 
 _FOLDER = Path(__file__).parent
-_PARTS = ("state.lua", "counters.lua", "claims.lua", "books.lua")
+_PARTS = ("state.lua", "counters.lua", "holds.lua", "claims.lua", "books.lua")
 _SCRIPT = "\n".join((_FOLDER / part).read_text() for part in _PARTS).encode()
 _DIGEST = sha1(_SCRIPT, usedforsecurity=False).hexdigest().encode()
 
@@ -48,7 +48,7 @@ class Shards:
 
     def batch(self) -> Batch:
         """An empty one."""
-        return Batch(self._calendar, round(self._time.now() * 1000))
+        return Batch(self._calendar, self.now_ms)
 
     async def ask(self, batches: Mapping[int, Batch]) -> dict[int, Receipt]:
         """Carry out batches by shard; a shard that answered with an error is not among the receipts."""
@@ -72,6 +72,11 @@ class Shards:
         if isinstance(reply, ResponseError):
             raise BooksAway from reply
         return reply
+
+    @property
+    def now_ms(self) -> int:
+        """The time as this process knows it."""
+        return round(self._time.now() * 1000)
 
     @property
     def given_now_ms(self) -> int:

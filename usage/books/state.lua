@@ -1,5 +1,6 @@
 -- The first part of one script, which carries out a batch of orders of one shard; see docs/decisions/0011.
--- counters.lua, claims.lua and books.lua follow. The arithmetic is that of gateway/tally.py: one contract test holds both to it.
+-- counters.lua, holds.lua, claims.lua and books.lua follow. The arithmetic is that of gateway/tally.py: one contract
+-- test holds both to it.
 -- KEYS: the shard's state. ARGV: a batch as usage/books/orders.py packs it, then the ledger lines of its orders.
 -- Lua's numbers are doubles: whatever is counted stays below 2^53, and is written without an exponent.
 

@@ -18,6 +18,7 @@ from gateway.memory import MemoryBooks
 from gateway_project.database import database_settings
 from tests.support.clock import FakeClock
 from tests.support.redis_server import OwnRedis, own_redis
+from tests.usage.books.losses import rebuild
 from tests.usage.books.shops import Ledger, RedisShop, Shop, TallyShop, make_ready
 from usage.books.redis import RedisBooks
 from usage.books.sqlite import SqliteBooks
@@ -117,7 +118,9 @@ async def redis_shop(redis: Redis, opened: Open, clock: FakeClock) -> RedisShop:
 @pytest.fixture(scope="session")
 def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnRedis]:
     """A server that tests may pause, wipe and restart; each leaves it running."""
-    with own_redis(tmp_path_factory.mktemp("redis"), "--appendonly", "yes") as server:
+    with own_redis(
+        tmp_path_factory.mktemp("redis"), "--appendonly", "yes", "--appendfsync", "always"
+    ) as server:
         yield server
 
 
@@ -126,6 +129,16 @@ def server(own_server: OwnRedis) -> OwnRedis:
     """That one, empty."""
     own_server.wipe()
     return own_server
+
+
+@pytest.fixture
+async def own_shop(server: OwnRedis, opened: Open, clock: FakeClock) -> RedisShop:
+    """Books in service on that one; they take three seconds to be rebuilt."""
+    books = await opened(server.url, rebuild_ms=3_000)
+    shop = RedisShop(books, server.client, clock)
+    await rebuild(shop)
+    await make_ready(books)
+    return shop
 
 
 @pytest.fixture(params=["memory", "sqlite", "redis"])

@@ -167,6 +167,27 @@ async def test_a_late_settlement_corrects_once(shop: Shop) -> None:
     assert sum(line.charge_nano for line in correction[4]) == -100
 
 
+async def test_a_late_settlement_twice_in_one_post_corrects_once(shop: Shop) -> None:
+    hold = make_hold(*EVERY, nano=400)
+    await shop.books.post([hold])
+    shop.clock.advance(61)
+    await shop.books.sweep()
+    await shop.books.post([_settlement(hold, 300), _settlement(hold, 300)])
+    assert counted(shop, BUDGET) == (300, 0)
+    assert [row[2] for row in await shop.rows()] == [400, -100]
+
+
+async def test_the_place_of_a_swept_call_is_free_beside_others(shop: Shop) -> None:
+    left, kept = make_hold(PLACES), make_hold(PLACES)
+    await shop.books.post([left, kept])
+    shop.clock.advance(50)
+    await shop.books.post([_renewal(kept)])
+    shop.clock.advance(20)
+    assert await shop.books.sweep() == 1
+    verdicts = await shop.books.post([make_hold(PLACES), make_hold(PLACES)])
+    assert [verdict.refusal is None for verdict in verdicts] == [True, False]
+
+
 async def test_a_late_settlement_leaves_a_window_that_turned_alone(shop: Shop) -> None:
     monthly = make_account("nano", limit=1_000, window="month")
     hold = make_hold(monthly, nano=400)

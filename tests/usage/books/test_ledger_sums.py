@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
-from asgiref.sync import async_to_sync
+from channels.db import database_sync_to_async
 from django.db import OperationalError
 
 from gateway.accounts import Account
@@ -15,12 +16,10 @@ from tenants.keys import key_rotate
 from tenants.models import LimitClass, Tenant
 from tests import factories
 from usage.books import ledger_sums as ledger_sums_module
-from usage.books.ledger_sums import ledger_sums
+from usage.books.ledger_sums import ledger_sums, shard_sums
 from usage.books.redis_recovery import Spent
 from usage.books.shards import SHARDS, shard_of
 from usage.models import LedgerEntry
-
-pytestmark = pytest.mark.usefixtures("each_database")
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 NOW = round(datetime(2026, 3, 29, 12, tzinfo=UTC).timestamp() * 1_000)
@@ -30,8 +29,8 @@ MONTH_START = round(datetime(2026, 2, 28, 23, tzinfo=UTC).timestamp() * 1_000)
 
 
 @pytest.fixture
-def acme() -> Tenant:
-    """A tenant in Berlin."""
+def acme(each_database: str) -> Tenant:
+    """A tenant in Berlin, in each kind of database."""
     return factories.make_tenant(time_zone="Europe/Berlin")
 
 
@@ -43,7 +42,7 @@ def _entry(tenant: Tenant, ago: int, nano: int = 10, **fields: Any) -> LedgerEnt
 
 
 def _sums(tenant: Tenant) -> dict[str, Spent]:
-    found = async_to_sync(ledger_sums)(shard_of(tenant.id), NOW)
+    found = shard_sums(shard_of(tenant.id), NOW)
     assert len({one.account for one in found}) == len(found)
     return {one.account: one for one in found}
 
@@ -116,21 +115,25 @@ def test_projects_keys_and_models_count_their_own(acme: Tenant) -> None:
 
 def test_keys_of_one_lineage_count_together(acme: Tenant) -> None:
     old, _ = factories.make_key(acme)
-    factories.make_limit(key=old, window="day")
     new, _ = key_rotate(key=old, grace_seconds=60)
+    factories.make_limit(key=new, window="day")
     for key in (old, new):
         _entry(acme, HOUR, key_id=key.id)
     (account,) = tenant_accounts(tenant=acme, project=None, key=new)
     assert _spent(acme, account) == [2]
 
 
-def test_a_platform_key_counts_in_each_tenant_on_its_own(acme: Tenant) -> None:
+@pytest.mark.parametrize(("distance", "counted"), [(1, 1), (SHARDS, 2)], ids=["another shard", "the same"])
+def test_a_platform_key_counts_in_each_shard_for_all_its_tenants(
+    distance: int, counted: int, acme: Tenant
+) -> None:
     key, _ = factories.make_key(None, "ops", all_tenants=True, roles=["operator"])
     factories.make_limit(key=key, window="day")
     _entry(acme, HOUR, key_id=key.id)
-    _entry(factories.make_tenant("globex"), HOUR, key_id=key.id)
+    globex = factories.make_tenant("globex", id=UUID(int=acme.id.int + distance))
+    _entry(globex, HOUR, key_id=key.id)
     (account,) = tenant_accounts(tenant=acme, project=None, key=key)
-    assert _spent(acme, account) == [1]
+    assert _spent(acme, account) == [counted]
 
 
 def test_end_users_count_on_their_own_rows_their_class_or_that_of_the_key(acme: Tenant) -> None:
@@ -157,7 +160,7 @@ def test_other_tenants_do_not_count_and_each_is_in_one_shard(acme: Tenant) -> No
     for number, tenant in enumerate(tenants):
         factories.make_budget(tenant=tenant, window="total")
         _entry(tenant, HOUR, number)
-    found = [spent for shard in range(SHARDS) for spent in async_to_sync(ledger_sums)(shard, NOW)]
+    found = [spent for shard in range(SHARDS) for spent in shard_sums(shard, NOW)]
     accounts = [one for tenant in tenants for one in tenant_accounts(tenant=tenant, project=None, key=None)]
     sums = {one.account: one.spent for one in found}
     assert len(found) == len(sums)
@@ -174,12 +177,19 @@ def test_many_end_users_take_no_more_queries(acme: Tenant, django_assert_max_num
         assert len(_sums(acme)) == 30
 
 
-def test_a_database_that_is_away_is_told_as_books_that_are(
-    acme: Tenant, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.django_db(transaction=True)
+async def test_books_are_told_without_waiting_on_the_loop() -> None:
+    tenant = await database_sync_to_async(factories.make_tenant)()
+    await database_sync_to_async(factories.make_budget)(tenant=tenant, window="total")
+    await database_sync_to_async(_entry)(tenant, HOUR, 7)
+    assert [one.spent for one in await ledger_sums(shard_of(tenant.id), NOW)] == [7]
+
+
+@pytest.mark.django_db
+async def test_a_database_that_is_away_is_told_as_books_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: object) -> None:
         raise OperationalError
 
-    monkeypatch.setattr(ledger_sums_module, "_shard_sums", away)
+    monkeypatch.setattr(ledger_sums_module, "shard_sums", away)
     with pytest.raises(BooksAway):
-        _sums(acme)
+        await ledger_sums(0, NOW)

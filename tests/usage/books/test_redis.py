@@ -159,6 +159,13 @@ async def test_a_script_that_redis_forgot_is_sent_again(redis_shop: RedisShop) -
     assert counted(redis_shop, BUDGET) == (0, 2)
 
 
+async def test_a_hold_that_comes_after_it_was_given_back_is_not_opened(redis_shop: RedisShop) -> None:
+    hold = make_hold(BUDGET, nano=400)
+    await redis_shop.books.post([replace(_settlement(hold, 0), gives_back=True)])
+    await redis_shop.books.post([hold])
+    assert (counted(redis_shop, BUDGET), redis_shop.open_holds()) == ((0, 0), set())
+
+
 async def test_closed_books_take_no_orders(opened: Open) -> None:
     books = await opened()
     await books.close()

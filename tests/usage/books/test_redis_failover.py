@@ -9,20 +9,18 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from gateway.accounts import Hold, Settlement
+from gateway.accounts import Hold
 from gateway.errors import BooksAway
 from tests.support.clock import FakeClock
-from tests.support.engine import TENANT, make_account, make_entry, make_hold
+from tests.support.engine import make_hold
 from tests.support.redis_server import OwnRedis, own_redis
 from tests.usage.books.conftest import Open
+from tests.usage.books.losses import BUDGET, SHARD, STATE, TOTAL, grant, granted, pass_time, settlement
 from tests.usage.books.proxy import Proxy, proxied
 from tests.usage.books.shops import Ledger, RedisShop, counted, make_ready
 from usage.books.redis import RedisBooks
 from usage.books.redis_recovery import Spent
-from usage.books.shards import shard_key, shard_of
-
-BUDGET = make_account("nano", limit=1_000)
-SHARD = shard_of(TENANT)
+from usage.books.shards import journal_key
 
 
 class Cluster:
@@ -44,11 +42,7 @@ class Cluster:
 
     async def pass_time(self, *processes: RedisBooks, seconds: int = 6) -> None:
         """Every process looks once a second."""
-        for _ in range(seconds):
-            for books in processes:
-                with suppress(BooksAway):
-                    await books.tend()
-            self.clock.advance(1)
+        await pass_time(self.clock, *processes, seconds=seconds)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +59,8 @@ async def cluster(server: OwnRedis, replica: OwnRedis, clock: FakeClock) -> Asyn
     await asyncio.to_thread(replica.follow, server)
     async with proxied(server.port) as proxy:
         yield Cluster(server, replica, proxy, clock)
-    replica.promote()
+    for one in (server, replica):
+        one.promote()
 
 
 async def _process(cluster: Cluster, opened: Open) -> RedisBooks:
@@ -75,47 +70,25 @@ async def _process(cluster: Cluster, opened: Open) -> RedisBooks:
     return books
 
 
-def _settlement(hold: Hold, nano: int) -> Settlement:
-    return Settlement(hold=hold, entry=make_entry(nano, hold.id), tokens=0)
-
-
-async def _grant(books: RedisBooks, nano: int) -> Hold:
-    hold = make_hold(BUDGET, nano=nano)
-    (verdict,) = await books.post([hold])
-    assert (verdict.failed, verdict.refusal) == (False, None)
-    return hold
-
-
-async def _granted(books: RedisBooks, *nanos: int) -> int:
-    """How much of what is asked for is held."""
-    holds = [make_hold(BUDGET, nano=nano) for nano in nanos]
-    try:
-        verdicts = await books.post(holds)
-    except BooksAway:
-        return 0
-    granted = [verdict.refusal is None and not verdict.failed for verdict in verdicts]
-    return sum(nano for nano, one in zip(nanos, granted, strict=True) if one)
-
-
 def _after(cluster: Cluster, books: RedisBooks) -> RedisShop:
     return RedisShop(books, cluster.replica.client, cluster.clock)
 
 
 async def test_what_the_replica_did_not_hear_is_brought_back(cluster: Cluster, opened: Open) -> None:
     alice, bob = await _process(cluster, opened), await _process(cluster, opened)
-    early = await _grant(alice, 200)
+    early = await grant(alice, 200)
     cluster.cut_off()
-    late = await _grant(alice, 300)
-    await alice.post([_settlement(early, 150)])
-    done = await _grant(bob, 250)
-    await bob.post([_settlement(done, 240)])
+    late = await grant(alice, 300)
+    await alice.post([settlement(early, 150)])
+    done = await grant(bob, 250)
+    await bob.post([settlement(done, 240)])
     cluster.fail_over()
     await cluster.pass_time(alice, bob)
     shop = _after(cluster, alice)
     assert counted(shop, BUDGET) == (390, 300)
-    assert await _granted(bob, 311, 310) == 310
-    await alice.post([_settlement(late, 100), _settlement(early, 150)])
-    await bob.post([_settlement(done, 240)])
+    assert await granted(bob, 311, 310) == 310
+    await alice.post([settlement(late, 100), settlement(early, 150)])
+    await bob.post([settlement(done, 240)])
     assert counted(shop, BUDGET) == (490, 310)
     assert sorted(row[2] for row in shop.lines()) == [100, 150, 240]
 
@@ -123,28 +96,28 @@ async def test_what_the_replica_did_not_hear_is_brought_back(cluster: Cluster, o
 async def test_nobody_may_spend_before_the_others_were_heard(cluster: Cluster, opened: Open) -> None:
     alice, bob = await _process(cluster, opened), await _process(cluster, opened)
     cluster.cut_off()
-    await _grant(alice, 900)
+    await grant(alice, 900)
     cluster.fail_over()
     with suppress(BooksAway):
         await bob.tend()  # his connection is broken
-    granted = [await _granted(bob, 200) for _ in range(20)]  # more calls than the replica did not hear
+    given = [await granted(bob, 200) for _ in range(20)]  # more calls than the replica did not hear
     await cluster.pass_time(bob, seconds=2)
-    granted.append(await _granted(bob, 200))
+    given.append(await granted(bob, 200))
     await cluster.pass_time(alice, bob)
-    granted.append(await _granted(bob, 200, 100))
-    assert granted == [0] * 21 + [100]
+    given.append(await granted(bob, 200, 100))
+    assert given == [0] * 21 + [100]
     assert counted(_after(cluster, alice), BUDGET) == (0, 1_000)
 
 
 async def test_a_process_that_slept_through_it_brings_back_its_own(cluster: Cluster, opened: Open) -> None:
     alice, bob = await _process(cluster, opened), await _process(cluster, opened)
     cluster.cut_off()
-    hold = await _grant(alice, 300)
+    hold = await grant(alice, 300)
     cluster.fail_over()
     await cluster.pass_time(bob, seconds=8)
-    assert await _granted(bob, 100) == 100
+    assert await granted(bob, 100) == 100
     await cluster.pass_time(alice, bob)
-    await alice.post([_settlement(hold, 250)])
+    await alice.post([settlement(hold, 250)])
     assert counted(_after(cluster, alice), BUDGET) == (250, 100)
 
 
@@ -152,12 +125,10 @@ async def test_what_was_drained_a_moment_before_is_brought_back_to_the_counters(
     cluster: Cluster, opened: Open, ledger: Ledger
 ) -> None:
     alice = await _process(cluster, opened)
-    hold = await _grant(alice, 400)
+    hold = await grant(alice, 400)
     cluster.cut_off()
-    await alice.post([_settlement(hold, 400)])
-    client = cluster.master.client
-    last = client.xinfo_stream(shard_key(SHARD, "journal"))["last-generated-id"]
-    client.hset(shard_key(SHARD, "state"), "drained", last)
+    await alice.post([settlement(hold, 400)])
+    _drain(cluster.master)
     ledger.known = {hold.id}
     await cluster.pass_time(alice, seconds=3)
     cluster.fail_over()
@@ -169,25 +140,55 @@ async def test_a_replica_that_is_far_behind_is_summed_anew(
     cluster: Cluster, opened: Open, ledger: Ledger
 ) -> None:
     alice = await _process(cluster, opened)
-    hold = await _grant(alice, 400)
     cluster.cut_off()
+    hold = await grant(alice, 400)
+    await alice.post([settlement(hold, 350)])
+    _drain(cluster.master)
     await cluster.pass_time(alice, seconds=30)
-    await alice.post([_settlement(hold, 350)])
-    ledger.known, ledger.spent[SHARD] = {hold.id}, [Spent(BUDGET.id, 0, 1 << 53, 350)]
+    await alice.sweep()
+    ledger.known, ledger.spent[SHARD] = {hold.id}, [Spent(BUDGET.id, *TOTAL, 350)]
     cluster.fail_over()
     await cluster.pass_time(alice)
-    spent, _ = counted(_after(cluster, alice), BUDGET)
-    assert spent == 350
-    assert await _granted(alice, 651) == 0
+    assert counted(_after(cluster, alice), BUDGET) == (350, 0)
+    assert await granted(alice, 651, 650) == 650
+
+
+async def test_what_is_not_brought_back_yet_is_not_safe_whatever_is_drained(
+    cluster: Cluster, opened: Open
+) -> None:
+    alice, bob = await _process(cluster, opened), await _process(cluster, opened)
+    cluster.cut_off()
+    hold = await grant(alice, 400)
+    await alice.post([settlement(hold, 350)])
+    cluster.fail_over()
+    await cluster.pass_time(bob, seconds=12)
+    cluster.replica.client.hset(STATE, "drained", "9999999999999-0")
+    for _ in range(20):
+        await bob.sweep()  # he writes more than was lost
+    with suppress(BooksAway):
+        await alice.sweep()  # her connection is broken
+    await grant(alice, 1)
+    await cluster.pass_time(alice)
+    assert counted(_after(cluster, alice), BUDGET) == (350, 1)
+
+
+async def test_a_master_that_was_demoted_is_left(cluster: Cluster, opened: Open) -> None:
+    alice = await _process(cluster, opened)
+    cluster.cut_off()
+    await asyncio.to_thread(cluster.master.follow, cluster.replica)
+    cluster.proxy.target = cluster.replica.port  # while her connection stands
+    assert await granted(alice, 1) == 0
+    await cluster.pass_time(alice)
+    assert await granted(alice, 1) == 1
 
 
 async def test_a_correction_is_made_once_whatever_was_forgotten(cluster: Cluster, opened: Open) -> None:
     alice = await _process(cluster, opened)
-    hold = await _grant(alice, 400)
+    hold = await grant(alice, 400)
     cluster.clock.advance(61)
     assert await alice.sweep() == 1
     cluster.cut_off()
-    await alice.post([_settlement(hold, 100)])
+    await alice.post([settlement(hold, 100)])
     before = RedisShop(alice, cluster.master.client, cluster.clock)
     assert counted(before, BUDGET) == (100, 0)
     cluster.fail_over()
@@ -204,11 +205,11 @@ async def test_a_number_that_went_back_is_noticed_on_the_same_server_too(
     await make_ready(books)
     client = server.client
     snapshot = _snapshot(client)
-    await _grant(books, 700)
+    await grant(books, 700)
     _go_back(client, snapshot)
-    assert await _granted(books, 301) == 0
+    assert await granted(books, 301) == 0
     await make_ready(books)
-    assert await _granted(books, 301, 300) == 300
+    assert await granted(books, 301, 300) == 300
     assert counted(RedisShop(books, client, clock), BUDGET) == (0, 1_000)
 
 
@@ -225,22 +226,29 @@ async def test_no_budget_allows_more_than_before(seed: int, cluster: Cluster, op
         if holds and random.random() < 0.4:
             owner, hold = holds.pop(random.randrange(len(holds)))
             charge = random.randint(0, hold.amounts.nano)
-            await owner.post([_settlement(hold, charge)])
+            await owner.post([settlement(hold, charge)])
             charged += charge
         else:
             hold = make_hold(BUDGET, nano=random.randint(1, 120))
             (verdict,) = await books.post([hold])
             holds += [(books, hold)] if verdict.refusal is None else []
     cluster.fail_over()
-    refused = [await _granted(books, 1) for books in processes]
+    refused = [await granted(books, 1) for books in processes]
     await cluster.pass_time(*random.sample(processes, 2))
     assert refused == [0, 0]
     shop = _after(cluster, processes[0])
     assert counted(shop, BUDGET) == (charged, sum(hold.amounts.nano for _, hold in holds))
     for owner, hold in holds:
-        await owner.post([_settlement(hold, 1)])
+        await owner.post([settlement(hold, 1)])
     assert counted(shop, BUDGET) == (charged + len(holds), 0)
     assert sum(row[2] for row in await shop.rows()) == charged + len(holds)
+
+
+def _drain(server: OwnRedis) -> None:
+    """Move the mark, as the drainer does."""
+    with server.client as client:
+        last = client.xinfo_stream(journal_key(SHARD))["last-generated-id"]
+        client.hset(STATE, "drained", last)
 
 
 def _snapshot(client: Redis) -> dict[Any, bytes]:

@@ -1,17 +1,18 @@
-"""Replies that are lost, servers that hang or are away, and every way to name one."""
+"""Replies that are lost, and servers that hang, are full or are away."""
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from gateway.accounts import Hold, Order, Renewal, Settlement
+from gateway.accounts import Claim, Claimed, Hold, Order, Renewal, Settlement
 from gateway.errors import BooksAway
 from tests.support.clock import FakeClock
 from tests.support.engine import TENANT, make_account, make_entry, make_hold
-from tests.support.redis_server import OwnRedis, own_redis
+from tests.support.redis_server import OwnRedis
 from tests.usage.books.conftest import Open
 from tests.usage.books.proxy import proxied
 from tests.usage.books.shops import RedisShop, counted, make_ready
@@ -19,6 +20,7 @@ from usage.books.redis import RedisBooks
 
 BUDGET = make_account("nano", limit=1_000)
 PLACES = make_account("concurrency", limit=5, window="none")
+CLAIM = Claim(key="k" * 64, body="b" * 64)
 
 
 def _settlement(hold: Hold, nano: int) -> Settlement:
@@ -71,6 +73,26 @@ async def test_a_hold_whose_reply_was_lost_may_be_asked_for_again(
         (verdict,) = await books.post([hold])
         assert verdict.refusal is None
         assert counted(_shop(books, server, clock), BUDGET) == (0, 900)
+
+
+@pytest.mark.parametrize(("kind", "known"), [("swept", Claimed(state="unknown")), ("unknown", None)])
+async def test_an_answer_is_not_kept_before_its_entry_is(
+    kind: str, known: Claimed | None, server: OwnRedis, opened: Open, clock: FakeClock
+) -> None:
+    """Its process may die between the two tries that such a settlement takes."""
+    async with proxied(server.port) as proxy:
+        books = await opened(f"redis://127.0.0.1:{proxy.port}")
+        await make_ready(books)
+        hold = replace(make_hold(BUDGET, nano=400), claim=CLAIM)
+        if kind == "swept":
+            await books.post([hold])
+            clock.advance(61)
+            await books.sweep()
+        proxy.swallow_after = 0
+        with pytest.raises(BooksAway):
+            await books.post([replace(_settlement(hold, 300), answer=b"sealed")])
+        (verdict,) = await books.post([replace(make_hold(BUDGET, nano=400), claim=CLAIM)])
+        assert verdict.claimed == known
 
 
 @pytest.mark.parametrize("heard", [0, 1], ids=["first reply", "second reply"])
@@ -178,38 +200,3 @@ async def test_a_redis_that_is_full_is_away_and_nothing_was_half_done(
     assert (counted(shop, BUDGET), shop.lines()) == ((0, 400), [])
     await books.post([_settlement(hold, 300)])
     assert counted(shop, BUDGET) == (300, 0)
-
-
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnRedis]:
-    """A server with a socket of the file system, where Alice has a password."""
-    folder = tmp_path_factory.mktemp("guarded")
-    alice = ("--user", "alice", "on", ">p@ss", "~*", "&*", "+@all")
-    with own_redis(folder, "--unixsocket", str(folder / "redis.sock"), *alice) as server:
-        yield server
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "redis://127.0.0.1:{port}",
-        "redis://127.0.0.1:{port}/3",
-        "redis://alice:p%40ss@127.0.0.1:{port}/3",
-        "unix://{folder}/redis.sock",
-        "unix://alice:p%40ss@{folder}/redis.sock?db=3",
-    ],
-)
-async def test_a_server_may_be_named_in_every_usual_way(url: str, guarded: OwnRedis, opened: Open) -> None:
-    guarded.wipe()
-    books = await opened(url.format(port=guarded.port, folder=guarded.folder))
-    await make_ready(books)
-    (verdict,) = await books.post([make_hold(BUDGET, nano=1)])
-    assert verdict.refusal is None
-    used = guarded.client.info("keyspace")
-    assert list(used) == ["db3" if "3" in url.removesuffix("{port}")[-3:] else "db0"]
-
-
-async def test_a_wrong_password_is_a_redis_that_is_away(guarded: OwnRedis, opened: Open) -> None:
-    books = await opened(f"redis://alice:wrong@127.0.0.1:{guarded.port}")
-    with pytest.raises(BooksAway):
-        await books.post([make_hold(BUDGET, nano=1)])
