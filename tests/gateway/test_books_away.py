@@ -120,6 +120,16 @@ async def test_without_books_a_call_goes_on_where_the_tenant_says_so(clock: Fake
     rig.assert_balanced()
 
 
+async def test_without_books_nobody_can_say_whether_a_call_is_the_first(clock: FakeClock) -> None:
+    away = ClosedBooks(MemoryBooks(clock))  # type: ignore[arg-type]
+    away.admits = False
+    rig = Rig(clock=clock, accounts=BOUNDED, books=away.over, policy=Policy(books_away="allow"))
+    running = asyncio.create_task(rig.run(idempotency_key="once"))
+    await clock.turn(2)
+    assert isinstance(running.exception(), BooksAway)
+    assert rig.script.requests == []
+
+
 async def test_a_configuration_that_moved_is_looked_at_before_anything_is_held(clock: FakeClock) -> None:
     class MovedBooks(MemoryBooks):
         async def post(self, orders: Sequence[Order]) -> Sequence[Verdict]:

