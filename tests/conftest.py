@@ -16,8 +16,11 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "gateway_project.settings"
 
 import django  # noqa: E402  # the home must be named first
 import pytest  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
 
 django.setup()
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")  # a busy machine is no mistake of the code
 
 from django.db import DEFAULT_DB_ALIAS, connections  # noqa: E402
 
