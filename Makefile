@@ -2,11 +2,13 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run serve test check lint fix bench bench-engine bench-drain lock clean
+.PHONY: help setup run serve test chaos check lint fix bench bench-engine bench-drain lock clean
 
 PYTHON ?=
 TEST_WORKERS ?= 2
 ARGS ?=
+CHAOS_ROUNDS ?= 10
+CHAOS_SEED ?=
 
 BIN := .venv/bin
 OLDEST := import sys; sys.exit(sys.version_info < (3, 11))
@@ -35,6 +37,10 @@ serve: .venv/.runtime ## start the gateway as it is configured
 
 test: .venv/.dev ## run all tests; ARGS="tests/gateway -k hold" for some, TEST_WORKERS=0 for one process
 	@exec $(ONLY) $(SERVERS) $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(ARGS)
+
+chaos: .venv/.dev ## kill, hang and stop everything for minutes; CHAOS_ROUNDS=10, CHAOS_SEED=1 to see the same again
+	@exec $(ONLY) $(SERVERS) CHAOS_ROUNDS=$(CHAOS_ROUNDS) CHAOS_SEED=$(CHAOS_SEED) \
+		$(BIN)/python -m pytest -s tests/chaos $(ARGS)
 
 check: lint ## lint, types, and migrations that match the models
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
