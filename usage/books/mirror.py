@@ -46,7 +46,7 @@ _PUT_CLAIM = (
 )
 _DELETE_CLAIM = "DELETE FROM usage_claim WHERE key = ?"
 _BUSY_MS = 5_000
-_CACHE_KILOBYTES = 16_384
+_CACHE_KILOBYTES = 8_192
 """The tips of the ledger's indexes stay in memory between drains."""
 
 OPEN, SWEPT, CLOSED = 0, 1, 2
