@@ -71,7 +71,7 @@ def provider() -> Iterator[ProviderStub]:
         yield stub
 
 
-@pytest.fixture(params=["everysec", "always"] if FORM.is_long else ["everysec"])
+@pytest.fixture(params=["always", "everysec"] if FORM.is_long else ["always"])
 def fleet(request: pytest.FixtureRequest, provider: ProviderStub) -> Iterator[Fleet]:
     fsync: Fsync = request.param
     configuration = CONFIGURATION.format(url=provider.url())
