@@ -8,11 +8,6 @@ import httptools
 from gateway import errors
 
 LARGEST_HEAD = 65_536
-HANGS_UP_WITHIN = 1.0
-"""Seconds in which the end of a kept connection, without a byte of an answer, is the end of its rest.
-
-Nobody works so fast that they can have done the call; later, they may have.
-"""
 _BUFFERED_AT_MOST = 262_144
 
 
@@ -26,7 +21,7 @@ class Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
-        self.idle_since = 0.0
+        self.rests_until = 0.0
         self.reusable = False
         """The answer came to its end, and the provider keeps the connection."""
         self._loop = asyncio.get_running_loop()
@@ -39,9 +34,6 @@ class Connection(asyncio.Protocol):
         self._complete = True
         """No answer is due: whatever a provider says now is not for the next caller."""
         self._deaf = False
-        self._answers = 0
-        self._sent_at = 0.0
-        self._silent = True
         self._failure: errors.ProviderError | None = None
         self._waiter: asyncio.Future[None] | None = None
 
@@ -51,8 +43,6 @@ class Connection(asyncio.Protocol):
         self.reusable = self._head_seen = self._complete = False
         self._head_size = self._buffered = 0
         self._body.clear()
-        self._silent = True
-        self._sent_at = self._loop.time()
         if self._transport is None:
             self._failure = self._failure or errors.ProviderCut()
         else:
@@ -119,7 +109,6 @@ class Connection(asyncio.Protocol):
         if self._complete:
             self.close()
             return
-        self._silent = False
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
@@ -133,9 +122,7 @@ class Connection(asyncio.Protocol):
         if self._head_seen and not self._complete and error is None and not self._has_length():
             self._complete = True
         elif self._failure is None:
-            rested = self._answers and self._silent
-            at_once = self._loop.time() - self._sent_at < HANGS_UP_WITHIN
-            self._failure = errors.ProviderHungUp() if rested and at_once else errors.ProviderCut()
+            self._failure = errors.ProviderCut()
         self._wake()
 
     def on_message_begin(self) -> None:
@@ -179,7 +166,6 @@ class Connection(asyncio.Protocol):
             self.headers = {}
             return
         self._complete = True
-        self._answers += 1
         self.reusable = self._parser.should_keep_alive()
         self._wake()
 

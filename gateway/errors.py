@@ -213,13 +213,6 @@ class ProviderCut(ProviderError):
     outcome_unknown = True
 
 
-class ProviderHungUp(ProviderError):
-    """The provider closed a connection that had been resting."""
-
-    code = "provider_hung_up"
-    counts = False
-
-
 class ProviderMalformed(ProviderError):
     """The provider's answer could not be understood."""
 

@@ -5,8 +5,9 @@ general client costs more CPU a call than all of the gateway's own promises (doc
 """
 
 import asyncio
+import re
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import lru_cache
 from time import monotonic
 from types import TracebackType
@@ -18,8 +19,12 @@ from gateway.connection import Connection
 from gateway.exchange import Request
 
 LARGEST_REPLY = 64 * 1024 * 1024
-IDLE_AT_MOST = 15.0
-"""Seconds; providers hang up after more, and a request into a closing connection is a call lost."""
+REST_AT_MOST = 4.0
+"""Seconds that a kept connection rests, less than common servers allow.
+
+A request that crosses the provider's hanging up may have been worked on for all we know.
+"""
+_ANNOUNCED = re.compile(r"timeout=(\d{1,6})")
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -104,7 +109,7 @@ class HttpTransport:
         kept = self._idle.get(address)
         while kept:
             connection = kept.pop()
-            if connection.is_open and monotonic() - connection.idle_since < IDLE_AT_MOST:
+            if connection.is_open and monotonic() < connection.rests_until:
                 return connection
             connection.close()
         return None
@@ -124,7 +129,7 @@ class HttpTransport:
     def give_back(self, address: Address, connection: Connection) -> None:
         """Keep a connection whose answer came to its end; close any other."""
         if connection.reusable and connection.is_open:
-            connection.idle_since = monotonic()
+            connection.rests_until = monotonic() + rest_of(connection.headers)
             self._idle.setdefault(address, []).append(connection)
         else:
             connection.close()
@@ -135,6 +140,12 @@ class HttpTransport:
             for connection in kept:
                 connection.close()
         self._idle.clear()
+
+
+def rest_of(headers: Mapping[str, str]) -> float:
+    """How long a connection may rest: well before the provider says that it will end."""
+    announced = _ANNOUNCED.search(headers.get("keep-alive", ""))
+    return REST_AT_MOST if announced is None else min(REST_AT_MOST, int(announced[1]) / 2)
 
 
 @lru_cache(maxsize=256)

@@ -12,8 +12,6 @@ from tests.support.provider_scripts import (
 )
 from tests.support.provider_stub import Gate, Script, Turn
 
-_WORK_SECONDS = 1.2
-"""Who closes a kept connection sooner is taken for one that ends its rest, and has done nothing."""
 _PLAIN: Script = replies(completion(), gated=True)
 _STREAMED: Script = streams(gated=True)
 
@@ -31,7 +29,6 @@ async def answer_in_time(turn: Turn) -> None:
 
 async def break_off(turn: Turn) -> None:
     """Do the whole work, to be paid for, and then close the connection before anybody sees it."""
-    await asyncio.sleep(_WORK_SECONDS)
     turn.complete(b"", prompt_tokens=PROMPT_TOKENS, completion_tokens=COMPLETION_TOKENS)
     turn.cut()
 
