@@ -1,12 +1,17 @@
-"""One connection to Redis, below the client library's pools and retries: those cost more than the orders."""
+"""One connection to Redis, below the client library's pools and retries: those cost more than the orders.
+
+The library opens it, since it knows what an address may say of logins, TLS and sockets. From then on
+the bytes are ours, and a parser in C reads the replies.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from redis.asyncio.connection import Connection as Socket
+from hiredis import ProtocolError, Reader, pack_command
+from redis.asyncio.connection import Connection as Opener
 from redis.asyncio.connection import parse_url
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from gateway.errors import BooksAway
 
@@ -19,11 +24,12 @@ class Connection:
 
     def __init__(self, url: str, *, timeout: float) -> None:
         options: dict[str, Any] = dict(parse_url(url))
-        self._kind: type[Socket] = options.pop("connection_class", Socket)
+        self._kind: type[Opener] = options.pop("connection_class", Opener)
         self._options = options | {"protocol": 2, "driver_info": None, "socket_timeout": None}
         self._timeout = timeout
         self._turn = asyncio.Lock()
-        self._socket: Socket | None = None
+        self._opener: Opener | None = None
+        self._wire: _Wire | None = None
         self._server = ""
 
     async def exchange(self, ask: Callable[[str], Sequence[Command]]) -> list[Reply]:
@@ -46,47 +52,81 @@ class Connection:
 
     async def _exchange(self, ask: Callable[[str], Sequence[Command]]) -> list[Reply]:
         try:
-            socket = await self._opened()
-            replies = await _exchange(socket, ask(self._server))
+            wire = self._wire if self._wire is not None and self._wire.is_open else await self._opened()
+            replies = await wire.exchange(ask(self._server))
         except BaseException:
             await self._hang_up()
             raise
-        if any([isinstance(reply, ResponseError) for reply in replies]):
+        if wire.heard_error:
             await self._hang_up()  # of a master that was demoted, say: the address may lead elsewhere by now
         return replies
 
-    async def _opened(self) -> Socket:
-        if self._socket is None or not self._socket.is_connected:
-            self._socket = self._kind(**self._options)
-            await self._socket.connect()  # type: ignore[no-untyped-call]  # the library's own omission
-            (told,) = await _exchange(self._socket, [(b"INFO", b"server")])
-            self._server = _run_id(told)
-        return self._socket
+    async def _opened(self) -> "_Wire":
+        await self._hang_up()
+        self._opener = self._kind(**self._options)
+        await self._opener.connect()  # type: ignore[no-untyped-call]  # the library's own omission
+        writer = self._opener._writer  # the one way to have the library log in and not read
+        assert writer is not None  # noqa: S101
+        self._wire = wire = _Wire(writer.transport)
+        (told,) = await wire.exchange([(b"INFO", b"server")])
+        self._server = _run_id(told)
+        return wire
 
     async def _hang_up(self) -> None:
-        socket, self._socket = self._socket, None
-        if socket is not None:
-            await socket.disconnect(nowait=True)
+        opener, self._opener, self._wire = self._opener, None, None
+        if opener is not None:
+            await opener.disconnect(nowait=True)
 
 
-async def _exchange(socket: Socket, commands: Sequence[Command]) -> list[Reply]:
-    await socket.send_packed_command(b"".join(map(_packed, commands)), check_health=False)
-    return [await _reply(socket) for _ in commands]
+class _Wire(asyncio.Protocol):
+    """Takes an open connection over; one exchange at a time."""
+
+    def __init__(self, transport: asyncio.WriteTransport) -> None:
+        self.is_open = not transport.is_closing()
+        self.heard_error = False
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._reader = Reader(replyError=_error, notEnoughData=_NOT_YET)
+        self._replies: list[Reply] = []
+        self._due = 0
+        self._waiter: asyncio.Future[None] | None = None
+        transport.set_protocol(self)
+
+    async def exchange(self, commands: Sequence[Command]) -> list[Reply]:
+        """Send, and wait for as many replies."""
+        if not self.is_open:
+            raise ConnectionResetError
+        self._replies, self._due = [], len(commands)
+        self._waiter = self._loop.create_future()
+        self._transport.write(b"".join(map(pack_command, commands)))
+        await self._waiter
+        return self._replies
+
+    def data_received(self, data: bytes) -> None:
+        """Some bytes of replies."""
+        self._reader.feed(data)
+        try:
+            while (reply := self._reader.gets()) is not _NOT_YET:
+                self.heard_error |= isinstance(reply, ResponseError)
+                self._replies.append(reply)
+        except ProtocolError:
+            self._transport.abort()
+            return
+        if len(self._replies) == self._due and self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Redis hung up, or what it says is no longer understood."""
+        self.is_open = False
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(error or ConnectionResetError())
 
 
-async def _reply(socket: Socket) -> Reply:
-    try:
-        reply: Reply = await socket.read_response(disable_decoding=True)
-    except ResponseError as error:
-        return error
-    return reply
+_NOT_YET = object()
 
 
-def _packed(command: Command) -> bytes:
-    parts = [b"*%d\r\n" % len(command)]
-    for part in command:
-        parts.append(b"$%d\r\n%b\r\n" % (len(part), part))
-    return b"".join(parts)
+def _error(message: str) -> ResponseError:
+    return NoScriptError(message) if message.startswith("NOSCRIPT") else ResponseError(message)
 
 
 def _run_id(told: Reply) -> str:

@@ -32,6 +32,8 @@ _LINES_A_READ = 50
 """Of each shard: Redis answers no calls meanwhile, and takes two microseconds for a line."""
 _LINES_AT_ONCE = 500
 """Reads go on until a batch is worth its commit, also when one shard has all the lines."""
+PACE_SECONDS = 0.1
+"""How long few lines wait for company: a commit costs as much for one line as for hundreds."""
 _TIMEOUT = 5.0
 _LOOK_FOR_DEAD_EVERY = 5.0
 
@@ -65,7 +67,9 @@ class Journal:
         *,
         take_over_after: float = 10.0,
         forget_after: float = 3_600.0,
+        pace: float = 0.0,
         monotonic: Callable[[], float] = time.monotonic,
+        rest: Callable[[float], object] = time.sleep,
     ) -> None:
         # A read that is repeated by the client would leave what the first one took.
         self._redis = Redis.from_url(
@@ -76,8 +80,11 @@ class Journal:
             socket_connect_timeout=_TIMEOUT,
         )
         self._monotonic = monotonic
+        self._rest = rest
         self._take_over_after = take_over_after
         self._forget_after = forget_after
+        self._pace = pace
+        self._next_read_at = 0.0
         self._look_for_dead_at = 0.0
         self._pending_after: dict[bytes, bytes] = {}
         self.drainer = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
@@ -145,11 +152,15 @@ class Journal:
                 self._begin_with_pending()
 
     def _read_new(self, block_ms: int | None) -> list[Waiting]:
+        if block_ms is not None:
+            self._rest(max(self._next_read_at - self._monotonic(), 0.0))
         new = dict.fromkeys(_SHARD_OF, _NEW)
         found = more = self._read(new, block_ms)
         while len(more) >= _LINES_A_READ and len(found) < _LINES_AT_ONCE:
             more = self._read(new, None)
             found = found + more
+        if found and len(found) < _LINES_AT_ONCE:
+            self._next_read_at = self._monotonic() + self._pace
         return found
 
     def _read(self, after: dict[Any, Any], block_ms: int | None) -> list[Waiting]:

@@ -12,7 +12,6 @@ from usage.drain.failures import Away, Refused, postgresql_faults
 _INCOMING = "usage_incoming"
 _LISTED = ", ".join(f'"{column}"' for column in COLUMNS)
 _MAKE_INCOMING = f"CREATE TEMP TABLE {_INCOMING} (LIKE {TABLE}) ON COMMIT DELETE ROWS"
-_COPY = f"COPY {_INCOMING} ({_LISTED}) FROM STDIN"
 # Sorted, so that drainers with the same lines in hand wait for each other and never in a circle.
 _APPEND = (
     f"INSERT INTO {TABLE} ({_LISTED}) SELECT {_LISTED} FROM {_INCOMING} ORDER BY id"  # noqa: S608
@@ -71,10 +70,23 @@ def _connect(conninfo: str) -> psycopg.Connection:
 
 
 def _append(connection: psycopg.Connection, lines: Sequence[bytes]) -> int:
-    with connection.transaction(), connection.cursor() as cursor:
-        with cursor.copy(_COPY) as copy:
-            copy.write(b"".join(lines))
-        if cursor.rowcount != len(lines):
+    """Straight into the table, where all are new, as nearly always; else past those that are there."""
+    # Sorted, so that drainers with the same lines in hand wait for each other and never in a circle.
+    text = b"".join(sorted(lines))
+    try:
+        with connection.transaction():
+            return _copy(connection, TABLE, text, len(lines))
+    except psycopg.errors.UniqueViolation:
+        with connection.transaction():
+            _copy(connection, _INCOMING, text, len(lines))
+            return connection.execute(_APPEND, prepare=True).rowcount
+
+
+def _copy(connection: psycopg.Connection, table: str, text: bytes, count: int) -> int:
+    with connection.cursor() as cursor:
+        with cursor.copy(f"COPY {table} ({_LISTED}) FROM STDIN") as copy:
+            copy.write(text)
+        if cursor.rowcount != count:
             # A line that reads `\.` ends a COPY, and PostgreSQL would drop what follows without a word.
             raise Refused(_BAD_COPY_FORMAT)
-        return cursor.execute(_APPEND, prepare=True).rowcount
+        return count
