@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 
 from tests.support.caller import Caller, fresh
 from tests.support.gateway_server import GatewayServer, served_gateway
-from tests.support.passage import Address, Passage
+from tests.support.passage import Passage
 from tests.support.raw_http import Answer, exchange, request_bytes
 from tests.support.refusals import refused
-from tests.support.servers import postgresql_database, redis_database
+from tests.support.servers import postgresql_address, postgresql_database, redis_database
+from tests.support.small_configurations import ACME, ECHO, acme_at
 from tests.support.waiting import eventually
 from usage.books.shards import SHARDS
 
@@ -23,15 +23,6 @@ PROMPT_SECONDS = 1.0
 """An answer that a load balancer, or a caller, need not wait for."""
 RECOVERED_WITHIN = 10.0
 BACKLOG_AT_MOST = 1_000
-CONFIGURATION = """
-providers: {echo: {wire: echo}}
-models: {echo: {max_output_tokens: 100, deployments: [{provider: echo}]}}
-prices: [{provider: echo, model: "*", input: 1, output: 2}]
-tenants:
-  acme:
-    budgets: [{amount: 1000, window: total, hard: true}]
-    keys: [{name: app, secret: acme-key-0000000001}]
-"""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +33,7 @@ def database() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def passage(database: str) -> Iterator[Passage]:
-    with Passage(address_of(database)) as passage:
+    with Passage(postgresql_address(database)) as passage:
         yield passage
 
 
@@ -54,7 +45,7 @@ def gateway(database: str, passage: Passage) -> Iterator[GatewayServer]:
     with (
         redis_database() as redis,
         served_gateway(
-            CONFIGURATION,
+            ECHO + ACME,
             redis=redis,
             database=through.geturl(),
             webs=1,
@@ -66,14 +57,7 @@ def gateway(database: str, passage: Passage) -> Iterator[GatewayServer]:
 
 @pytest.fixture
 def caller(gateway: GatewayServer) -> Caller:
-    return Caller(gateway, "acme", "acme-key-0000000001")
-
-
-def address_of(database: str) -> Address:
-    """Where the server really listens."""
-    with psycopg.connect(database) as connection:
-        host, port = connection.info.host, connection.info.port
-    return f"{host}/.s.PGSQL.{port}" if host.startswith("/") else (host, port)
+    return acme_at(gateway)
 
 
 def prompt(answered: Answer, began: float) -> Answer:

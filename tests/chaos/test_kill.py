@@ -16,33 +16,25 @@ import pytest
 from tests.support.caller import CHAT, Caller, fresh, hello
 from tests.support.gateway_server import GatewayServer, Row, configured_gateway
 from tests.support.provider_scripts import (
-    COMPLETION_TOKENS,
     PIECES,
-    PROMPT_TOKENS,
     completion,
     replies,
     streams,
 )
 from tests.support.provider_stub import ProviderStub, Script, Turn
+from tests.support.small_configurations import CALL_NANO, acme_at, stub_at
 
 pytestmark = pytest.mark.chaos
 
 CALLS = 200
-CALL_NANO = PROMPT_TOKENS * 1_000 + COMPLETION_TOKENS * 2_000
 PLACES_A_CALL = 1 + len(PIECES)
 """How often a streamed call passes its gate: with each piece and at its end. A plain one passes once."""
-CONFIGURATION = """
-providers:
-  stub: {{wire: openai, base_url: "{url}"}}
-models:
-  "stub/*": {{max_output_tokens: 100, deployments: [{{provider: stub, model: "*"}}]}}
-prices:
-  - {{provider: stub, model: "*", input: 1, output: 2}}
+TENANTS = """
 tenants:
   acme:
-    limits: {{rpd: 100000, parallel: 1000}}
-    budgets: [{{amount: 1000, window: total, hard: true}}]
-    keys: [{{name: app, secret: acme-key-0000000001}}]
+    limits: {rpd: 100000, parallel: 1000}
+    budgets: [{amount: 1000, window: total, hard: true}]
+    keys: [{name: app, secret: acme-key-0000000001}]
 """
 
 
@@ -109,7 +101,7 @@ def provider() -> Iterator[ProviderStub]:
 
 @pytest.fixture
 def gateway(provider: ProviderStub) -> Iterator[GatewayServer]:
-    with configured_gateway(CONFIGURATION.format(url=provider.url())) as server:
+    with configured_gateway(stub_at(provider.url()) + TENANTS) as server:
         server.start()
         yield server
 
@@ -117,8 +109,7 @@ def gateway(provider: ProviderStub) -> Iterator[GatewayServer]:
 @pytest.fixture
 def work(gateway: GatewayServer, provider: ProviderStub) -> Work:
     name = fresh("kill")
-    caller = Caller(gateway, "acme", "acme-key-0000000001")
-    return Work(caller, provider, name, tuple(f"{name}-{number}" for number in range(CALLS)))
+    return Work(acme_at(gateway), provider, name, tuple(f"{name}-{number}" for number in range(CALLS)))
 
 
 def kill_at(work: Work, *, heard: int, completed: int) -> None:

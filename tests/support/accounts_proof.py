@@ -72,10 +72,14 @@ class BooksProof:
     def await_calm(self, within: float) -> None:
         """Wait until nothing is on its way; then nothing may be left over, or told in two ways."""
         eventually(lambda: not self.unfinished(), within=within)
-        assert self.unfinished() == {}
-        assert self._poisoned() == 0
-        assert self._still_held() == {}
-        assert self.differences() == {}
+        looks = {
+            "unfinished": self.unfinished(),
+            "poisoned": self._poisoned(),
+            "still held": self._still_held(),
+            "told in two ways": self.differences(),
+        }
+        findings = {what: found for what, found in looks.items() if found}
+        assert not findings, findings
 
     def differences(self) -> dict[str, tuple[int, int]]:
         """What accounts have spent in all their windows and what the ledger says, where it says otherwise."""

@@ -1,6 +1,8 @@
 """A gateway of several processes on servers of its own, where any part may be troubled by itself."""
 
 import asyncio
+import os
+import signal
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -13,6 +15,7 @@ from tests.support.own_servers import Fsync, OwnPostgresql, durable_redis, own_p
 from tests.support.redis_server import OwnRedis
 from tests.support.waiting import eventually
 
+REDIS = "redis"
 _START_SECONDS = 30.0
 
 
@@ -28,7 +31,7 @@ class Turns:
 
 @dataclass(frozen=True)
 class Fleet:
-    """The processes, and when which of them were killed."""
+    """The processes, and when which of them were killed or said nothing."""
 
     gateway: GatewayServer
     redis: OwnRedis
@@ -37,6 +40,14 @@ class Fleet:
     """Tenants whose calls are made though the books are away."""
     turns: Turns = field(default_factory=Turns)
     _deaths: defaultdict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
+    _silences: defaultdict[int | str, list[tuple[float, float]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long a process may say nothing before others take its calls for lost."""
+        return float(self.gateway.environment["GATEWAY_LEASE_SECONDS"])
 
     async def kill(self, web: WebProcess) -> None:
         """End a web process on the spot."""
@@ -48,6 +59,29 @@ class Fleet:
         until = time.monotonic() + _START_SECONDS
         while not await asyncio.to_thread(_is_up, web):
             assert time.monotonic() < until, f"it did not get ready:\n{web.log[-3000:]}"
+
+    async def freeze(self, web: WebProcess, seconds: float) -> None:
+        """Let a web process stand still, and go on whatever becomes of us; it serves when this returns."""
+        with self.silence(web.port):
+            os.kill(web.pid, signal.SIGSTOP)
+            try:
+                await asyncio.sleep(seconds)
+            finally:
+                os.kill(web.pid, signal.SIGCONT)
+        await asyncio.to_thread(web.await_ready)
+
+    @contextmanager
+    def silence(self, part: int | str) -> Iterator[None]:
+        """Note that a part says nothing meanwhile: a web process, by its port, or `REDIS`."""
+        since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._silences[part].append((since, time.monotonic()))
+
+    def was_silent(self, part: int | str, since: float, until: float) -> bool:
+        """Whether a part said nothing at any moment of a certain time."""
+        return any(began <= until and since <= ended for began, ended in self._silences[part])
 
     def was_killed(self, port: int, since: float, until: float) -> bool:
         """Whether a process on a port was killed in a certain time."""

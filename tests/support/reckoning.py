@@ -1,5 +1,8 @@
 """What must stand in the ledger for each call, whatever became of the processes that had it.
 
+Each request is booked once. What was swept while its process lived is swept at its bound, and what the
+process says later mends it, once: both together come to what the call has cost.
+
 A rule is a function that says whether it holds for a case; its name is what is said when it does not.
 """
 
@@ -8,18 +11,45 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from tests.support.crowd import Made
-from tests.support.fleet import Fleet
+from tests.support.crowd import Made, Try
+from tests.support.fleet import REDIS, Fleet
 from tests.support.gateway_books import Row
 from tests.support.provider_scripts import COMPLETION_TOKENS, PROMPT_TOKENS
 from tests.support.provider_stub import Heard, ProviderStub
 
 EXACT_METERS = {"input": PROMPT_TOKENS, "output": COMPLETION_TOKENS}
 _KNOWN_STATUSES = frozenset({None, 200, 429, 503})
-_DEATH_SECONDS = 2.0
-"""So long after a process was killed, at most, its callers notice."""
+_NOTICED_WITHIN = 2.0
+"""So long it takes at most until callers notice that their process died, or it that they left."""
 _AFTER_A_LOSS = frozenset({409})
 """What somebody may be told who asks again, once the first answer is lost."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Booking:
+    """What was booked for one request: an entry, and what mends it."""
+
+    entry: Row
+    corrections: list[Row]
+    died_later: bool
+    """Its process was killed, while it had it or afterwards."""
+    was_out_of_touch: bool
+    """Its process or Redis hung meanwhile, so that it may have lived and not have kept its lease."""
+
+    @property
+    def last(self) -> Row:
+        """The last word."""
+        return [self.entry, *self.corrections][-1]
+
+    @property
+    def charge(self) -> int:
+        """What is to be paid for it in all."""
+        return self.entry.charge_nano + sum(row.charge_nano for row in self.corrections)
+
+    @property
+    def was_swept(self) -> bool:
+        """Whether its process had not said how it went: an entry of its own names its attempts."""
+        return self.entry.status == "unsettled" and not self.entry.attempts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +59,7 @@ class Case:
     made: Made
     heard: list[Heard]
     rows: list[Row]
+    bookings: list[Booking]
     bill: int
     """What the provider asks for it, in nano-dollars."""
     died_meanwhile: bool
@@ -44,14 +75,19 @@ class Case:
         return [row for row in self.rows if row.corrects is None]
 
     @property
-    def charged(self) -> list[Row]:
-        """Entries of which somebody has to pay."""
-        return [row for row in self.entries if row.status != "failed"]
+    def corrections(self) -> list[Row]:
+        """What was booked to mend that."""
+        return [row for row in self.rows if row.corrects is not None]
 
     @property
-    def to_be_paid(self) -> list[Row]:
-        """What was booked for it and not found to be nothing, corrections included."""
-        return [row for row in self.rows if row.status != "failed"]
+    def charged(self) -> list[Booking]:
+        """Of which somebody has to pay: their last word is not that they came to nothing."""
+        return [booking for booking in self.bookings if booking.last.status != "failed"]
+
+    @property
+    def last(self) -> Row | None:
+        """The last word on what is to be paid."""
+        return self.charged[-1].last if self.charged else None
 
     @property
     def charge(self) -> int:
@@ -66,7 +102,7 @@ class Case:
     @property
     def is_exact(self) -> bool:
         """Whether the last word is the provider's own."""
-        last = self.to_be_paid[-1] if self.to_be_paid else None
+        last = self.last
         return (
             last is not None
             and (last.status, last.estimated, self.charge) == ("settled", False, self.bill)
@@ -76,7 +112,7 @@ class Case:
     @property
     def is_at_bound(self) -> bool:
         """Whether nobody knows, and it is booked at the most that it can have cost."""
-        return [row.status for row in self.to_be_paid] == ["unsettled"] and self.charge >= self.bill
+        return [one.last.status for one in self.charged] == ["unsettled"] and self.charge >= self.bill
 
     @property
     def is_forgotten(self) -> bool:
@@ -85,10 +121,15 @@ class Case:
 
     @property
     def is_counted(self) -> bool:
-        """Whether it was cut, and what was delivered is counted."""
-        last = self.to_be_paid[-1] if self.to_be_paid else None
+        """Whether it was cut, and what was delivered is counted, which is no more than the whole answer."""
+        last = self.last
         pieces = max(one.pieces for one in self.made.tries)
-        return last is not None and last.estimated and last.meters.get("output", 0) >= pieces
+        return (
+            last is not None
+            and last.estimated
+            and last.meters.get("output", 0) >= pieces
+            and self.charge <= self.bill
+        )
 
 
 def it_reaches_the_provider_once(case: Case) -> bool:
@@ -104,8 +145,29 @@ def it_is_charged_once(case: Case) -> bool:
 
 
 def corrections_name_its_entry_once(case: Case) -> bool:
-    corrected = [row.corrects for row in case.rows if row.corrects is not None]
-    return len(corrected) == len(set(corrected)) and set(corrected) <= {row.id for row in case.entries}
+    corrected = [(row.corrects, row.request_id) for row in case.corrections]
+    entries = {(row.id, row.request_id) for row in case.entries}
+    return len(corrected) == len(set(corrected)) and set(corrected) <= entries
+
+
+def only_what_was_swept_is_corrected(case: Case) -> bool:
+    return all(one.was_swept and one.was_out_of_touch for one in case.bookings if one.corrections)
+
+
+def what_was_swept_from_the_living_is_corrected(case: Case) -> bool:
+    return all(one.corrections or one.died_later for one in case.bookings if one.was_swept)
+
+
+def a_correction_never_asks_for_more(case: Case) -> bool:
+    return all(row.charge_nano <= 0 for row in case.corrections)
+
+
+def what_came_to_nothing_costs_nothing(case: Case) -> bool:
+    return all(one.charge == 0 for one in case.bookings if one.last.status == "failed")
+
+
+def what_is_to_be_paid_is_something(case: Case) -> bool:
+    return all(one.charge > 0 for one in case.charged)
 
 
 def what_the_provider_heard_is_booked(case: Case) -> bool:
@@ -144,6 +206,11 @@ RULES: tuple[Callable[[Case], bool], ...] = (
     no_request_is_booked_twice,
     it_is_charged_once,
     corrections_name_its_entry_once,
+    only_what_was_swept_is_corrected,
+    what_was_swept_from_the_living_is_corrected,
+    a_correction_never_asks_for_more,
+    what_came_to_nothing_costs_nothing,
+    what_is_to_be_paid_is_something,
     what_the_provider_heard_is_booked,
     what_was_answered_is_exact,
     what_a_process_saw_to_its_end_is_exact,
@@ -174,8 +241,9 @@ def cases_of(fleet: Fleet, provider: ProviderStub, made: Sequence[Made], *, bill
             made=one,
             heard=heard[one.call.name],
             rows=rows[one.call.name],
+            bookings=_bookings(fleet, one, rows[one.call.name]),
             bill=bill,
-            died_meanwhile=_died(fleet, one, _DEATH_SECONDS),
+            died_meanwhile=_died(fleet, one, _NOTICED_WITHIN),
             died_later=_died(fleet, one, inf),
             allows=one.call.caller.tenant in fleet.allowing,
         )
@@ -183,9 +251,31 @@ def cases_of(fleet: Fleet, provider: ProviderStub, made: Sequence[Made], *, bill
     ]
 
 
+def _bookings(fleet: Fleet, made: Made, rows: Sequence[Row]) -> list[Booking]:
+    tries = {one.request: one for one in made.tries}
+    return [
+        Booking(
+            entry=entry,
+            corrections=[row for row in rows if row.corrects == entry.id],
+            died_later=_lost(fleet, tries[entry.request_id], inf),
+            was_out_of_touch=_out_of_touch(fleet, tries[entry.request_id]),
+        )
+        for entry in rows
+        if entry.corrects is None
+    ]
+
+
+def _out_of_touch(fleet: Fleet, one: Try) -> bool:
+    return any(fleet.was_silent(part, one.began, one.ended + _NOTICED_WITHIN) for part in (one.port, REDIS))
+
+
 def _died(fleet: Fleet, made: Made, seconds: float) -> bool:
     """Whether a process that was asked was killed, so many seconds after it answered at most."""
-    return any(fleet.was_killed(one.port, one.began, one.ended + seconds) for one in made.tries)
+    return any(_lost(fleet, one, seconds) for one in made.tries)
+
+
+def _lost(fleet: Fleet, one: Try, seconds: float) -> bool:
+    return fleet.was_killed(one.port, one.began, one.ended + seconds)
 
 
 def _told(case: Case) -> str:
@@ -193,6 +283,6 @@ def _told(case: Case) -> str:
     tries = [(one.status, one.whole, one.left, one.pieces) for one in case.made.tries]
     heard = [(one.completed, one.left) for one in case.heard]
     rows = [(row.request_id, row.status, row.charge_nano, row.estimated, row.corrects) for row in case.rows]
-    deaths = (case.died_meanwhile, case.died_later)
+    deaths = (case.died_meanwhile, case.died_later, [one.was_out_of_touch for one in case.bookings])
     who = (call.caller.tenant, call.stream, call.once, call.after, call.seconds, call.leaves_after)
     return f"{call.name} {who=} {tries=} {heard=} {rows=} {deaths=}"

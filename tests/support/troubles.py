@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from random import Random
 
-from tests.support.fleet import Fleet
+from tests.support.fleet import REDIS, Fleet
 
 Trouble = Callable[[Fleet, Random], Awaitable[None]]
 
-LONGEST_HANG = 5.0
+LONGEST_HANG = 6.0
 
 
 async def a_web_process_is_told_to_end(fleet: Fleet, random: Random) -> None:
@@ -27,6 +27,13 @@ async def a_web_process_dies(fleet: Fleet, random: Random) -> None:
         await fleet.start(web)
 
 
+async def a_web_process_hangs(fleet: Fleet, random: Random) -> None:
+    """Others take its calls for lost, and then it comes back and tells how they went."""
+    async with fleet.turns.web:
+        web = random.choice(fleet.gateway.webs)
+        await fleet.freeze(web, min(LONGEST_HANG, fleet.lease_seconds * random.uniform(1.5, 2)))
+
+
 async def the_drainer_dies(fleet: Fleet, random: Random) -> None:
     """It has lines in its hands, and another one takes its place after a while."""
     async with fleet.turns.drain:
@@ -39,27 +46,30 @@ async def the_drainer_dies(fleet: Fleet, random: Random) -> None:
 async def redis_hangs(fleet: Fleet, random: Random) -> None:
     """It says nothing for some seconds, and then does what it was told meanwhile."""
     async with fleet.turns.redis:
-        fleet.redis.pause()
-        await asyncio.sleep(random.uniform(1, LONGEST_HANG))
-        fleet.redis.resume()
+        with fleet.silence(REDIS):
+            fleet.redis.pause()
+            await asyncio.sleep(random.uniform(1, LONGEST_HANG))
+            fleet.redis.resume()
 
 
 async def redis_dies(fleet: Fleet, random: Random) -> None:
     """It comes back with what it had written down."""
     async with fleet.turns.redis:
-        await asyncio.to_thread(fleet.redis.kill)
-        await asyncio.sleep(random.uniform(0, 2))
-        await asyncio.to_thread(fleet.redis.start)
+        with fleet.silence(REDIS):
+            await asyncio.to_thread(fleet.redis.kill)
+            await asyncio.sleep(random.uniform(0, 2))
+            await asyncio.to_thread(fleet.redis.start)
 
 
 async def a_web_process_dies_while_redis_hangs(fleet: Fleet, random: Random) -> None:
     """What it had asked for is done after its death."""
     async with fleet.turns.redis, fleet.turns.web:
         web = random.choice(fleet.gateway.webs)
-        fleet.redis.pause()
-        await asyncio.sleep(random.uniform(0.1, 1))
-        await fleet.kill(web)
-        fleet.redis.resume()
+        with fleet.silence(REDIS):
+            fleet.redis.pause()
+            await asyncio.sleep(random.uniform(0.1, 1))
+            await fleet.kill(web)
+            fleet.redis.resume()
         await fleet.start(web)
 
 
@@ -74,6 +84,7 @@ async def postgresql_is_away(fleet: Fleet, random: Random) -> None:
 ALL: tuple[Trouble, ...] = (
     a_web_process_is_told_to_end,
     a_web_process_dies,
+    a_web_process_hangs,
     the_drainer_dies,
     redis_hangs,
     redis_dies,
