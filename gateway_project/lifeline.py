@@ -9,10 +9,9 @@ it has not done so within 45 seconds.
 import os
 import signal
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from threading import Thread
+from threading import Thread, Timer
 
 from django.core.management import execute_from_command_line
 
@@ -50,9 +49,9 @@ def main(arguments: Sequence[str]) -> None:
 
 def _end_with_parent(descriptor: int, patience: float) -> None:
     os.read(descriptor, 1)
+    # A daemon like the thread that starts it: the end of the process calls it off, and nothing else.
+    Timer(patience, os.kill, (os.getpid(), signal.SIGKILL)).start()
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(patience)
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":

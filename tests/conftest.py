@@ -26,9 +26,9 @@ from django.db import DEFAULT_DB_ALIAS, connections  # noqa: E402
 
 from tests.support.databases import each_database, postgresql, postgresql_connection  # noqa: E402
 from tests.support.guards import flush_lifts_guards  # noqa: E402
-from tests.support.servers import postgresql_url, redis_url  # noqa: E402
+from tests.support.servers import nats_url, postgresql_url, redis_url  # noqa: E402
 
-__all__ = ("each_database", "postgresql", "postgresql_connection", "postgresql_url", "redis_url")
+__all__ = ("each_database", "nats_url", "postgresql", "postgresql_connection", "postgresql_url", "redis_url")
 
 flush_lifts_guards()
 

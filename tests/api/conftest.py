@@ -1,4 +1,6 @@
-"""One gateway and one provider for all tests of a process; each file calls as a tenant of its own.
+"""Two gateways and one provider for all tests of a process; each file calls as a tenant of its own.
+
+Every test that calls a gateway runs on each kind: one process with its file, and several on servers.
 
 Models under `stub/` and its like exist under any name, so that each test makes up one of its own, scripts
 it, and finds its calls, its bill and its breaker unmixed.
@@ -18,8 +20,6 @@ from tests.support.provider_stub import ProviderStub
 
 PROVIDER_SECRET = "made-up-secret-of-the-provider"
 BODY_LIMIT = 4 * 1024 * 1024
-INPUT_NANO, OUTPUT_NANO = 1_000, 2_000
-"""What a token costs, of the prompt and of the answer."""
 
 CONFIGURATION = """
 providers:
@@ -129,9 +129,9 @@ def distributed_gateway(configuration: str) -> Iterator[GatewayServer]:
         assert mistakes(server) == []
 
 
-@pytest.fixture(params=["embedded", "distributed"])
+@pytest.fixture(scope="module", params=["embedded", "distributed"])
 def each_mode(request: pytest.FixtureRequest) -> str:
-    """The test runs once on each kind of gateway, and learns which."""
+    """A file's tests run once on each kind of gateway, and learn which."""
     mode: str = request.param
     return mode
 
@@ -139,21 +139,20 @@ def each_mode(request: pytest.FixtureRequest) -> str:
 class Serving(Protocol):
     """Serves a configuration by processes of its own."""
 
-    def __call__(self, configuration: str) -> AbstractContextManager[GatewayServer]:
+    def __call__(self, configuration: str, **environment: str) -> AbstractContextManager[GatewayServer]:
         """The gateway, of the test's kind."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def serving(each_mode: str) -> Serving:
     """Serves one web process of the test's kind."""
     return served_gateway if each_mode == "embedded" else partial(served_fleet, webs=1)
 
 
-@pytest.fixture
-def gateway(request: pytest.FixtureRequest) -> GatewayServer:
-    """The gateway: embedded, unless the test runs on each kind."""
-    mode = request.getfixturevalue("each_mode") if "each_mode" in request.fixturenames else "embedded"
-    server: GatewayServer = request.getfixturevalue(f"{mode}_gateway")
+@pytest.fixture(scope="module")
+def gateway(request: pytest.FixtureRequest, each_mode: str) -> GatewayServer:
+    """The gateway of the test's kind."""
+    server: GatewayServer = request.getfixturevalue(f"{each_mode}_gateway")
     return server
 
 

@@ -6,8 +6,6 @@ from tests.support.caller import CHAT, Caller, hello
 from tests.support.raw_http import Answer, Line, exchange, request_bytes
 from tests.support.refusals import refused
 
-pytestmark = pytest.mark.usefixtures("each_mode")
-
 
 def sent(caller: Caller, method: str = "POST", path: str = CHAT, **headers: str) -> Answer:
     """The answer to a good body under these headers alone."""

@@ -159,10 +159,12 @@ def test_however_deep_a_message_is_nested_it_is_never_an_internal_error(
     careless: Caller, provider: ProviderStub, letter: bytes, usage: dict[str, int] | None
 ) -> None:
     """Every depth around the one where decoders give up: what was read at the door is read again later."""
-    provider.script("bad", replies(completion(usage=usage)))
+    name = fresh("deep")
+    provider.script(name, replies(completion(usage=usage)))
     for depth in range(900, 1_010):
         content = b"[" * depth + b'"%b"' % letter + b"]" * depth
-        answer = careless.post(chat(b'"messages":[{"role":"user","content":%b}]' % content))
+        message = b'"messages":[{"role":"user","content":%b}]' % content
+        answer = careless.post(chat(message, f"stub/{name}".encode()))
         assert answer.status in (200, 400), depth
     assert careless.gateway.open_holds() == 0
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import INPUT_NANO, OUTPUT_NANO, Calling
+from tests.api.conftest import Calling
 from tests.support.caller import Caller, fresh, hello
 from tests.support.provider_scripts import (
     ERROR,
@@ -20,9 +20,8 @@ from tests.support.provider_scripts import (
 )
 from tests.support.provider_stub import ProviderStub, Script
 from tests.support.raw_http import Line
+from tests.support.small_configurations import INPUT_NANO, OUTPUT_NANO
 from tests.support.waiting import eventually
-
-pytestmark = pytest.mark.usefixtures("each_mode")
 
 STREAM: dict[str, Any] = {"stream": True}
 OPENING = event(chunk([{"index": 0, "delta": {"role": "assistant", "content": ""}}]))

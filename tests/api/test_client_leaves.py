@@ -2,25 +2,15 @@
 
 import pytest
 
-from tests.api.conftest import INPUT_NANO, OUTPUT_NANO, Calling, Serving
+from tests.api.conftest import Calling, Serving
 from tests.support.caller import CHAT, Caller, fresh, hello
 from tests.support.provider_scripts import PIECES, answer_honestly, delta, event, fails, replies, streams
 from tests.support.provider_stub import ProviderStub
 from tests.support.raw_http import Line, request_bytes
+from tests.support.small_configurations import ACME, INPUT_NANO, OUTPUT_NANO, acme_at, stub_at
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.usefixtures("each_mode")
-
 NOTICED_WITHIN = 1.0
-ALONE = """
-providers: {{stub: {{wire: openai, base_url: "{url}"}}}}
-models: {{"stub/*": {{max_output_tokens: 100, deployments: [{{provider: stub, model: "*"}}]}}}}
-prices: [{{provider: stub, model: "*", input: 1, output: 2}}]
-tenants:
-  acme:
-    budgets: [{{amount: 1000, window: total, hard: true}}]
-    keys: [{{name: app, secret: acme-key-0000000001}}]
-"""
 
 
 @pytest.fixture
@@ -102,8 +92,8 @@ def test_a_caller_who_leaves_while_the_tokens_are_counted_is_booked(
     """The first count in a process reads a vocabulary, which leaves time to go away in the middle of it."""
     name, request = fresh("counting"), fresh("counting")
     provider.script(name, streams(gated=True, counts=False))
-    with serving(ALONE.format(url=provider.url())) as gateway:
-        caller = Caller(gateway, "acme", "acme-key-0000000001")
+    with serving(stub_at(provider.url()) + ACME) as gateway:
+        caller = acme_at(gateway)
         with Line(gateway.port) as line:
             line.send(caller.request(hello(f"stub/{name}", stream=True), request))
             provider.gate(name).open(len(PIECES))

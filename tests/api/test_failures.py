@@ -2,11 +2,9 @@
 
 import pytest
 
-from tests.api.conftest import INPUT_NANO, OUTPUT_NANO, PROVIDER_SECRET, Calling
-from tests.support.caller import Caller, fresh
+from tests.api.conftest import PROVIDER_SECRET, Calling
+from tests.support.caller import Caller, fresh, hello
 from tests.support.provider_scripts import (
-    COMPLETION_TOKENS,
-    PROMPT_TOKENS,
     answer_honestly,
     completion,
     cut_json,
@@ -15,10 +13,11 @@ from tests.support.provider_scripts import (
     replies,
 )
 from tests.support.provider_stub import ProviderStub, Script, Turn
+from tests.support.raw_http import Line
 from tests.support.refusals import refused
+from tests.support.small_configurations import CALL_NANO, OUTPUT_NANO
 from tests.support.waiting import eventually
 
-HONEST_NANO = PROMPT_TOKENS * INPUT_NANO + COMPLETION_TOKENS * OUTPUT_NANO
 LEAST_BOUND_NANO = 100 * OUTPUT_NANO
 """The most that an answer may cost, for those whose end nobody saw."""
 
@@ -35,7 +34,7 @@ def test_two_failures_and_an_answer_are_one_entry(caller: Caller, provider: Prov
     row = caller.entry(request)
     assert row.outcomes == ["provider_error", "provider_error", "ok"]
     assert [attempt["status"] for attempt in row.attempts] == [500, 503, 200]
-    assert (row.status, row.charge_nano) == ("settled", HONEST_NANO)
+    assert (row.status, row.charge_nano) == ("settled", CALL_NANO)
     assert eventually(caller.books_agree)
 
 
@@ -81,10 +80,10 @@ def test_another_deployment_takes_over(
     row = caller.entry(request)
     assert (row.status, row.provider, row.outcomes) == ("settled", "spare", [outcome, "ok"])
     if unseen:
-        assert row.charge_nano >= HONEST_NANO + LEAST_BOUND_NANO
+        assert row.charge_nano >= CALL_NANO + LEAST_BOUND_NANO
         assert row.estimated
     else:
-        assert row.charge_nano == HONEST_NANO
+        assert row.charge_nano == CALL_NANO
     assert eventually(caller.books_agree)
 
 
@@ -93,7 +92,7 @@ def test_a_provider_that_is_not_there_costs_nothing(caller: Caller) -> None:
     answer = caller.chat("gone/any", request)
     assert (answer.status, answer.header("x-gateway-provider")) == (200, "spare")
     row = caller.entry(request)
-    assert (row.outcomes, row.charge_nano) == (["provider_unreachable", "ok"], HONEST_NANO)
+    assert (row.outcomes, row.charge_nano) == (["provider_unreachable", "ok"], CALL_NANO)
 
 
 def test_silence_is_waited_for_no_longer_than_the_provider_has(
@@ -106,7 +105,7 @@ def test_silence_is_waited_for_no_longer_than_the_provider_has(
     assert provider.heard(name)[0].left
     row = caller.entry(request)
     assert row.outcomes == ["provider_timeout", "ok"]
-    assert row.charge_nano >= HONEST_NANO + LEAST_BOUND_NANO
+    assert row.charge_nano >= CALL_NANO + LEAST_BOUND_NANO
     assert eventually(caller.books_agree)
 
 
@@ -194,7 +193,10 @@ def test_an_answer_that_nobody_counted_is_counted_here(
 def test_a_kept_connection_that_the_provider_closes_on_a_call_may_have_been_one(
     caller: Caller, provider: ProviderStub
 ) -> None:
-    """Closed without a byte of an answer: it may be the end of its rest, or the end of work that was done."""
+    """Closed without a byte of an answer: it may be the end of its rest, or the end of work that was done.
+
+    Both calls come on one connection, and so to one process.
+    """
     name, first, second = fresh("idle"), fresh("idle"), fresh("idle")
 
     async def close_when_reused(turn: Turn) -> None:
@@ -204,11 +206,14 @@ def test_a_kept_connection_that_the_provider_closes_on_a_call_may_have_been_one(
             await answer_honestly(turn)
 
     provider.script(name, close_when_reused)
-    assert [caller.chat(f"idle/{name}", request).status for request in (first, second)] == [200, 200]
+    with Line(caller.gateway.port) as line:
+        for request in (first, second):
+            line.send(caller.request(hello(f"idle/{name}"), request))
+            assert line.answer().status == 200
     assert [heard.reused for heard in provider.heard(name)] == [False, True, False]
-    assert caller.entry(first).charge_nano == HONEST_NANO
+    assert caller.entry(first).charge_nano == CALL_NANO
     assert caller.entry(second).outcomes == ["provider_cut", "ok"]
-    assert caller.entry(second).charge_nano >= HONEST_NANO + LEAST_BOUND_NANO
+    assert caller.entry(second).charge_nano >= CALL_NANO + LEAST_BOUND_NANO
 
 
 def test_nonsense_counts_are_no_credit(caller: Caller, provider: ProviderStub) -> None:

@@ -12,13 +12,9 @@ from tests.support.ports import answers
 from tests.support.raw_http import exchange, request_bytes
 from tests.support.redis_server import OwnRedis, own_redis
 from tests.support.servers import postgresql_database
+from tests.support.small_configurations import ACME, ECHO
 from tests.support.waiting import eventually
 
-CONFIGURATION = """
-providers: {echo: {wire: echo}}
-models: {echo: {max_output_tokens: 100, deployments: [{provider: echo}]}}
-tenants: {acme: {keys: [{name: app, secret: acme-key-0000000001}]}}
-"""
 ASKED_AGAIN_AFTER = 1.0
 """Seconds that a load balancer waits, unless told otherwise."""
 
@@ -34,7 +30,7 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnRedis]:
 def distributed(redis: OwnRedis) -> Iterator[GatewayServer]:
     with (
         postgresql_database() as database,
-        configured_gateway(CONFIGURATION, redis=redis.url, database=database, webs=1) as server,
+        configured_gateway(ECHO + ACME, redis=redis.url, database=database, webs=1) as server,
     ):
         server.start()
         yield server

@@ -5,13 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.api.conftest import INPUT_NANO, OUTPUT_NANO, Calling
+from tests.api.conftest import Calling
 from tests.support.caller import Caller, fresh, hello
-from tests.support.provider_scripts import COMPLETION_TOKENS, PROMPT_TOKENS, completion, replies
+from tests.support.provider_scripts import completion, replies
 from tests.support.provider_stub import ProviderStub
+from tests.support.small_configurations import CALL_NANO
 from tests.support.waiting import eventually
-
-CALL_NANO = PROMPT_TOKENS * INPUT_NANO + COMPLETION_TOKENS * OUTPUT_NANO
 
 
 @pytest.fixture

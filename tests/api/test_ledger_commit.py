@@ -9,28 +9,19 @@ from tests.support.caller import Caller, fresh
 from tests.support.gateway_server import GatewayServer, served_fleet
 from tests.support.raw_http import exchange, request_bytes
 from tests.support.refusals import refused
+from tests.support.small_configurations import ACME, ECHO, acme_at
 from tests.support.waiting import eventually
-
-CONFIGURATION = """
-providers: {echo: {wire: echo}}
-models: {echo: {max_output_tokens: 100, deployments: [{provider: echo}]}}
-prices: [{provider: echo, model: "*", input: 1, output: 2}]
-tenants:
-  acme:
-    budgets: [{amount: 1000, window: total, hard: true}]
-    keys: [{name: app, secret: acme-key-0000000001}]
-"""
 
 
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[GatewayServer]:
-    with served_fleet(CONFIGURATION, webs=1, GATEWAY_LEDGER_COMMIT="database") as server:
+    with served_fleet(ECHO + ACME, webs=1, GATEWAY_LEDGER_COMMIT="database") as server:
         yield server
 
 
 @pytest.fixture
 def caller(gateway: GatewayServer) -> Caller:
-    return Caller(gateway, "acme", "acme-key-0000000001")
+    return acme_at(gateway)
 
 
 def waiting_entries(gateway: GatewayServer) -> int:

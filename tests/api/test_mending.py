@@ -9,30 +9,19 @@ import psycopg
 import pytest
 
 from tenants.money import NANO, text_of
-from tests.api.conftest import Calling
+from tests.api.conftest import Calling, Serving
 from tests.support.caller import Caller, fresh
-from tests.support.gateway_server import GatewayServer, Row, served_gateway
+from tests.support.gateway_server import GatewayServer, Row
+from tests.support.small_configurations import ACME, ECHO, acme_at
 from tests.support.waiting import eventually
 
 _WAITING = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 )
-CONFIGURATION = """
-providers:
-  echo: {wire: echo}
-models:
-  echo: {max_output_tokens: 100, deployments: [{provider: echo}]}
-prices:
-  - {provider: echo, model: "*", input: 1, output: 2}
-tenants:
-  acme:
-    budgets: [{amount: 1000, window: total, hard: true}]
-    keys: [{name: app, secret: acme-key-0000000001}]
-"""
 
 
 @pytest.fixture
-def caller(each_mode: str, calling: Calling) -> Caller:
+def caller(calling: Calling) -> Caller:
     return calling("mended")
 
 
@@ -112,9 +101,9 @@ def test_a_mending_counts_against_the_budget_and_is_no_request(caller: Caller) -
     assert after == (before[0], before[1] + 5 * NANO)
 
 
-def test_what_is_asked_for_while_nothing_runs_is_done_at_the_next_start() -> None:
-    with served_gateway(CONFIGURATION) as server:
-        caller = Caller(server, "acme", "acme-key-0000000001")
+def test_what_is_asked_for_while_nothing_runs_is_done_at_the_next_start(serving: Serving) -> None:
+    with serving(ECHO + ACME) as server:
+        caller = acme_at(server)
         entry = charged(caller)
         server.stop()
         correct(caller, entry, -1, "--kind", "credit")

@@ -9,12 +9,11 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 
-from tests.api.conftest import INPUT_NANO, OUTPUT_NANO, Calling
+from tests.api.conftest import Calling
 from tests.support.caller import Caller, fresh
 from tests.support.provider_scripts import COMPLETION_TOKENS, PIECES, PROMPT_TOKENS, VECTOR, fails
 from tests.support.provider_stub import ProviderStub
-
-pytestmark = pytest.mark.usefixtures("each_mode")
+from tests.support.small_configurations import INPUT_NANO, OUTPUT_NANO
 
 HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "say it back, please"}]
 WEATHER: ChatCompletionToolParam = {

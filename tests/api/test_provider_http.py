@@ -5,7 +5,7 @@ from threading import Event
 import pytest
 
 from tests.api.conftest import Calling
-from tests.support.caller import Caller, fresh
+from tests.support.caller import Caller, fresh, hello
 from tests.support.provider_scripts import (
     CHUNKED_END,
     DONE,
@@ -18,6 +18,7 @@ from tests.support.provider_scripts import (
     stream_head,
 )
 from tests.support.provider_stub import ProviderStub, Script, Turn
+from tests.support.raw_http import Line
 from tests.support.refusals import refused
 
 ANSWER = completion()
@@ -129,7 +130,10 @@ def test_a_broken_answer_is_the_providers_error(
 def test_what_a_provider_says_unasked_reaches_nobody(
     calling: Calling, provider: ProviderStub, stream: bool
 ) -> None:
-    """A second answer to one request, sent while its connection waits for the call of another tenant."""
+    """A second answer to one request, sent while its connection waits for the call of another tenant.
+
+    Both tenants call on one connection, and so the same process.
+    """
     name, said = fresh("unasked"), Event()
     body = event(delta("of another tenant"))
     unasked = head(200, [EVENTS, ("content-length", str(len(body)))]) + body
@@ -141,10 +145,14 @@ def test_what_a_provider_says_unasked_reaches_nobody(
         said.set()
 
     provider.script(name, answer_twice, answer_honestly)
-    assert calling("failing").chat(f"idle/{name}").status == 200
-    provider.gate(name).open()
-    assert said.wait(10)
-    answer = calling("passing").chat(f"idle/{name}", members={"stream": stream})
+    first, second = calling("failing"), calling("passing")
+    with Line(first.gateway.port) as line:
+        line.send(first.request(hello(f"idle/{name}")))
+        assert line.answer().status == 200
+        provider.gate(name).open()
+        assert said.wait(10)
+        line.send(second.request(hello(f"idle/{name}", stream=stream)))
+        answer = line.answer()
     assert answer.status == 200
     assert b"another tenant" not in answer.body
     assert b"wide" in answer.body
@@ -156,8 +164,11 @@ def test_of_two_answers_at_once_the_first_is_the_callers(calling: Calling, provi
     other = completion("of another tenant")
     second = head(202, [EVENTS, ("content-length", str(len(other)))]) + other
     provider.script(name, writes(PLAIN_HEAD + ANSWER + second), answer_honestly)
-    for tenant in ("failing", "passing"):
-        answer = calling(tenant).chat(f"idle/{name}")
-        assert (answer.status, answer.header("content-type")) == (200, "application/json")
-        assert b"another tenant" not in answer.body
+    callers = [calling(tenant) for tenant in ("failing", "passing")]
+    with Line(callers[0].gateway.port) as line:
+        for caller in callers:
+            line.send(caller.request(hello(f"idle/{name}")))
+            answer = line.answer()
+            assert (answer.status, answer.header("content-type")) == (200, "application/json")
+            assert b"another tenant" not in answer.body
     assert len(provider.heard(name)) == 2

@@ -1,16 +1,13 @@
 """A used-up account: 429 that names it and says when to come back, and nothing is charged."""
 
-import pytest
-
-from tests.api.conftest import INPUT_NANO, Calling
+from tests.api.conftest import Calling
 from tests.support.caller import fresh, hello
 from tests.support.provider_scripts import replies
 from tests.support.provider_stub import ProviderStub
 from tests.support.raw_http import Answer, Line
 from tests.support.refusals import refused
+from tests.support.small_configurations import INPUT_NANO
 from tests.support.waiting import eventually
-
-pytestmark = pytest.mark.usefixtures("each_mode")
 
 MONTH_SECONDS = 31 * 24 * 3600
 

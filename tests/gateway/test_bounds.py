@@ -11,18 +11,8 @@ from gateway.extents import extent_of
 from gateway.pricing import Price, PriceCard, Terms, make_sheet
 from gateway.tokens import TokenCounter
 from tests.support.clock import FakeClock
-from tests.support.engine import (
-    Rig,
-    ask_of,
-    make_account,
-    make_ask,
-    make_card,
-    make_deployment,
-    make_model,
-)
-from tests.support.script import (
-    completes,
-)
+from tests.support.engine import Rig, ask_of, make_account, make_ask, make_card, make_deployment, make_model
+from tests.support.script import completes
 
 IMAGE = [
     {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}]}

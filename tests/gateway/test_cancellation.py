@@ -10,23 +10,8 @@ from gateway.errors import ProviderTimeout
 from gateway.retry import Effort
 from gateway.steps import upstream
 from tests.support.clock import FakeClock, idle
-from tests.support.engine import (
-    BOUNDED,
-    Rig,
-    make_deployment,
-    make_model,
-    make_provider,
-)
-from tests.support.script import (
-    DONE,
-    ROLE,
-    USAGE,
-    Listener,
-    chunk,
-    completes,
-    fails,
-    streams,
-)
+from tests.support.engine import BOUNDED, Rig, make_deployment, make_model, make_provider
+from tests.support.script import DONE, ROLE, USAGE, Listener, chunk, completes, fails, streams
 
 HELLO = chunk(content="Hello")
 TWO = (make_model(make_deployment("alpha", priority=0), make_deployment("beta", priority=1)),)

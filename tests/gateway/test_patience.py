@@ -11,22 +11,8 @@ from gateway.patience import Patience
 from gateway.retry import Effort
 from gateway.ticker import Ticker
 from tests.support.clock import FakeClock, idle
-from tests.support.engine import (
-    BOUNDED,
-    Rig,
-    make_deployment,
-    make_model,
-    make_provider,
-)
-from tests.support.script import (
-    DONE,
-    ROLE,
-    Act,
-    Listener,
-    chunk,
-    hangs,
-    streams,
-)
+from tests.support.engine import BOUNDED, Rig, make_deployment, make_model, make_provider
+from tests.support.script import DONE, ROLE, Act, Listener, chunk, hangs, streams
 
 HELLO = chunk(content="Hello")
 TIMEOUTS = Timeouts(connect=1.0, first_byte=10.0, idle=5.0, total=100.0)

