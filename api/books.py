@@ -114,6 +114,7 @@ class DistributedBookkeeping:
             sums=ledger_sums,
             in_ledger=entries_known,
             lease_ms=settings.GATEWAY_LEASE_SECONDS * 1000,
+            replicas=settings.GATEWAY_REDIS_REPLICAS,
             reply_timeout=settings.GATEWAY_BOOKS_TIMEOUT_MS / 1000,
             backlog_at_most=max(1, settings.GATEWAY_BACKLOG_AT_MOST // SHARDS),
         )
@@ -139,7 +140,7 @@ class DistributedBookkeeping:
                 await self.books.tend()
             except BooksAway:
                 continue  # readiness says so
-            except Exception:
+            except Exception:  # whatever it was: without this loop a loss of Redis would go unnoticed
                 logger.exception("the books on Redis could not be tended; it is tried again")
 
     async def state(self) -> BooksState:

@@ -4,6 +4,7 @@ from typing import Literal
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.call import Rate
 from gateway.entry import Entry
@@ -98,6 +99,8 @@ class Settlement(Struct, frozen=True, kw_only=True, gc=False):
 
 
 Order = Hold | Renewal | Settlement
+Kept = Hold | Settlement
+"""What may wait on disk until the books take it."""
 
 
 class Refusal(Struct, frozen=True, kw_only=True, gc=False):
@@ -125,6 +128,12 @@ class Verdict(Struct, frozen=True, kw_only=True, gc=False):
 
 
 HOPELESS = Verdict(failed=True, hopeless=True)
+
+
+def past_limits(hold: Hold) -> Hold:
+    """The hold of a call that is made whatever its accounts and a newer configuration say."""
+    accounts = tuple(replace(account, hard=False) for account in hold.accounts)
+    return replace(hold, accounts=accounts, revision=0)
 
 
 def uncovered_amounts(settlement: Settlement) -> Amounts:

@@ -7,9 +7,10 @@ again, with the same ids, until the time of each order is over.
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
+from uuid import UUID
 
-from gateway.accounts import Hold, Order, Renewal, Settlement, Verdict
+from gateway.accounts import Hold, Order, Renewal, Settlement, Verdict, past_limits
 from gateway.entry import abandoned_entry
 from gateway.errors import BooksAway
 from gateway.loops import LoopOf
@@ -17,6 +18,8 @@ from gateway.ports import Books, Clock, Spill
 
 HOLD_SECONDS = 1.0
 """How long a call waits for books that are away before it is refused: callers have better things to try."""
+SETTLE_SECONDS = 3.0
+"""How long an answer waits for books that are away before its entry goes to disk: callers give up soon."""
 CLOSE_SECONDS = 60.0
 """How long a hold that nobody needs is tried to be closed; later, its lease is over anyway."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
@@ -35,6 +38,8 @@ class Teller:
         self.books = books
         self._spill = spill
         self._clock = clock
+        self.let_in_calls: set[UUID] = set()
+        """Those under way that the books have not heard of. An id is here as long as its hold is on disk."""
         self._waiting: list[_Waiting] = []
         self._pump: asyncio.Task[None] | None = None
         self._loop = LoopOf()
@@ -49,13 +54,27 @@ class Teller:
                 self._close_again(hold, future.result())
             raise
 
+    async def let_in(self, hold: Hold) -> Verdict:
+        """Admit without the books: the hold is on disk when this returns, should the process die."""
+        hold = past_limits(hold)
+        self.let_in_calls.add(hold.id)
+        keeping = asyncio.ensure_future(self._spill.keep(hold))
+        try:
+            await asyncio.shield(keeping)
+        except BaseException:  # the disk takes nothing, or the caller leaves: no provider will hear of it
+            await asyncio.wait([keeping])
+            await self._forget(hold)
+            self.give_back(hold)
+            raise
+        return Verdict()
+
     def top_up(self, hold: Hold) -> Awaitable[Verdict]:
         """Raise a hold for a further attempt; it is closed with the call."""
         return self._enqueue(hold, HOLD_SECONDS)
 
     def settle(self, settlement: Settlement, within: float) -> Awaitable[Verdict]:
         """Close a hold; it goes to the books or to the spill, even if nobody waits for it."""
-        return self._enqueue(settlement, within)
+        return self._enqueue(settlement, min(within, SETTLE_SECONDS))
 
     def renew(self, renewals: list[Renewal]) -> list["asyncio.Future[Verdict]"]:
         """Extend leases."""
@@ -98,19 +117,22 @@ class Teller:
         except BooksAway as error:
             await self._put_off(batch, error)
             return False
-        except Exception as error:
+        except Exception as error:  # a pump that ends by it would leave all callers waiting for good
             logger.exception("the books failed in a way they do not know")
             for waiting in batch:
-                _fail(waiting, BooksAway(), error)
+                self._fail(waiting, BooksAway(), error)
             return False
         refused = []
         for waiting, verdict in zip(batch, verdicts, strict=True):
             if not verdict.failed:
                 self._deliver(waiting, verdict)
             elif verdict.hopeless:
-                _fail(waiting, BooksAway())
+                self._fail(waiting, BooksAway())
             else:
                 refused.append(waiting)
+        if self.let_in_calls:
+            carried = zip(batch, verdicts, strict=True)
+            await self._forget_settled(waiting[0] for waiting, verdict in carried if not verdict.failed)
         await self._put_off(refused, BooksAway())
         return not refused
 
@@ -124,6 +146,7 @@ class Teller:
     async def _put_off(self, batch: list[_Waiting], error: BooksAway) -> None:
         """Keep what still has time; nobody knows whether the books heard of it."""
         now = self._clock.monotonic()
+        keeping = []
         for waiting in batch:
             order, future, until, opens = waiting
             if opens and future.cancelled() and isinstance(order, Hold):
@@ -131,27 +154,39 @@ class Teller:
             elif now < until:
                 self._waiting.append(waiting)
             elif isinstance(order, Settlement) and not order.gives_back:
-                await self._keep(waiting, order)
+                keeping.append(self._keep(waiting, order))
             else:
-                _fail(waiting, error)
+                self._fail(waiting, error)
+        await asyncio.gather(*keeping)
 
     async def _keep(self, waiting: _Waiting, settlement: Settlement) -> None:
         """The answer is there and the books are not: its entry is kept on disk, and then it may go out."""
         try:
             await self._spill.keep(settlement)
         except BooksAway as error:
-            _fail(waiting, error)
+            self._fail(waiting, error)
         else:
             self._deliver(waiting, Verdict())
+            await self._forget_settled([settlement])
 
     def _close_again(self, hold: Hold, verdict: Verdict) -> None:
         if verdict.refusal is None:
             self.give_back(hold)
 
+    def _fail(self, waiting: _Waiting, error: BooksAway, cause: Exception | None = None) -> None:
+        order, future, _, _ = waiting
+        if isinstance(order, Settlement):
+            self.let_in_calls.discard(order.hold.id)  # what is on disk is all that is left of it
+        error.__cause__ = cause or error.__cause__
+        if not future.cancelled():
+            future.set_exception(error)
+            future.exception()  # a caller who left does not make the loop complain
 
-def _fail(waiting: _Waiting, error: BooksAway, cause: Exception | None = None) -> None:
-    future = waiting[1]
-    error.__cause__ = cause or error.__cause__
-    if not future.cancelled():
-        future.set_exception(error)
-        future.exception()  # a caller who left does not make the loop complain
+    async def _forget_settled(self, orders: Iterable[Order]) -> None:
+        """What became of these calls is known: if their holds are on disk, they need not be any more."""
+        settled = [order.hold for order in orders if isinstance(order, Settlement)]
+        await asyncio.gather(*(self._forget(hold) for hold in settled if hold.id in self.let_in_calls))
+
+    async def _forget(self, hold: Hold) -> None:
+        await self._spill.forget(hold)
+        self.let_in_calls.discard(hold.id)  # and no sooner: a replay that still finds it would open it again

@@ -2,13 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID, uuid5
 
 from gateway.accounts import (
     HOPELESS,
+    Account,
     Hold,
+    Kept,
     Order,
     Renewal,
     Settlement,
@@ -24,6 +26,7 @@ from gateway.errors import Unauthenticated
 from gateway.exchange import Request
 from gateway.ports import Answer
 from gateway.principal import EndUser, Principal
+from gateway.standing import Standing, look_at, renew_windows
 from gateway.tally import Tally
 
 Respond = Callable[[Request], tuple[int, dict[str, str], Sequence[bytes]]]
@@ -68,6 +71,14 @@ class MemoryBooks:
         self.claims.forget(now_ms)
         return len(over)
 
+    async def look(self, _: UUID, accounts: Sequence[Account]) -> Sequence[Standing]:
+        """How accounts stand."""
+        return look_at(self.tally, accounts, round(self.clock.now() * 1000))
+
+    async def reset(self, _: UUID, accounts: Sequence[Account]) -> int:
+        """Begin windows anew."""
+        return renew_windows(self.tally, accounts, round(self.clock.now() * 1000))
+
     def _carry_out(self, order: Order, now_ms: int) -> Verdict:
         if not is_countable(order):
             return HOPELESS
@@ -89,19 +100,27 @@ class MemorySpill:
     """Keeps what the books could not take, until they can."""
 
     def __init__(self) -> None:
+        self.holds: dict[UUID, Hold] = {}
         self.settlements: dict[UUID, Settlement] = {}
 
-    async def keep(self, settlement: Settlement) -> None:
+    async def keep(self, order: Kept) -> None:
         """Keep one."""
-        self.settlements[settlement.entry.id] = settlement
+        if isinstance(order, Hold):
+            self.holds[order.id] = order
+        else:
+            self.settlements[order.entry.id] = order
 
-    async def kept(self) -> Sequence[Settlement]:
-        """All of them."""
-        return list(self.settlements.values())
+    async def kept(self, under_way: Container[UUID] = ()) -> Sequence[Kept]:
+        """All of them, but for the holds of calls that are still under way."""
+        holds = [hold for hold in self.holds.values() if hold.id not in under_way]
+        return [*holds, *self.settlements.values()]
 
-    async def forget(self, settlement: Settlement) -> None:
+    async def forget(self, order: Kept) -> None:
         """The books have it."""
-        self.settlements.pop(settlement.entry.id, None)
+        if isinstance(order, Hold):
+            self.holds.pop(order.id, None)
+        else:
+            self.settlements.pop(order.entry.id, None)
 
 
 class GlassVault:

@@ -20,7 +20,7 @@ from gateway.steps.route import usable_by
 from gateway.steps.screen import screen
 from gateway.steps.settle import settlement_of, with_answer
 from gateway.steps.upstream import TransportFor, Upstream
-from gateway.tab import Tab, served_by
+from gateway.tab import LEAST_SECONDS, Tab, served_by
 from gateway.tending import Tending
 from gateway.tokens import TokenCounter
 
@@ -141,7 +141,7 @@ class Admitted:
             return await admit_smaller(tab, tab.models, verdict, teller=teller, counter=self._gateway.counter)
         except BooksAway:
             if tab.principal.policy.books_away == "allow" and tab.hold.claim is None:
-                return Verdict()
+                return await teller.let_in(tab.hold)
             teller.give_back(tab.hold)  # it may have been opened, and nobody have heard of it
             raise
 
@@ -172,7 +172,8 @@ class Admitted:
             settlement = with_answer(settlement, tab, gateway.vault)
         await gateway.teller.settle(settlement, within=tab.seconds_left(gateway.clock.monotonic()))
         if gateway.ledger is not None:
-            await gateway.ledger.commit(self._entry, within=tab.seconds_left(gateway.clock.monotonic()))
+            left = max(LEAST_SECONDS, tab.seconds_left(gateway.clock.monotonic()))
+            await gateway.ledger.commit(self._entry, within=left)
 
     def outcome(self, reply: Reply) -> Outcome:
         """What the caller is told."""

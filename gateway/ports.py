@@ -1,16 +1,17 @@
 """What the engine asks of the world. Each port has a memory twin in `gateway/memory.py`."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Container, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 from uuid import UUID
 
-from gateway.accounts import Order, Settlement, Verdict
+from gateway.accounts import Account, Kept, Order, Verdict
 from gateway.call import Ask, Event, Origin, Reply, Served
 from gateway.catalog import Snapshot
 from gateway.entry import Entry
 from gateway.exchange import Request
 from gateway.principal import EndUser, Principal
+from gateway.standing import Standing
 
 
 class Clock(Protocol):
@@ -35,17 +36,30 @@ class Books(Protocol):
     async def sweep(self) -> int:
         """Turn holds whose lease has ended into unsettled entries; how many there were."""
 
+    async def look(self, tenant_id: UUID, accounts: Sequence[Account], /) -> Sequence[Standing]:
+        """How a tenant's accounts stand, in their order; nothing moves."""
+
+    async def reset(self, tenant_id: UUID, accounts: Sequence[Account], /) -> int:
+        """Begin the windows of those of requests and tokens anew, never of money; how many there were.
+
+        Calls under way still count in the window that they began in.
+        """
+
 
 class Spill(Protocol):
-    """Where settlements wait that the books could not take in time; what is kept survives the process."""
+    """Where orders wait that the books could not take in time; what is kept survives the process.
 
-    async def keep(self, settlement: Settlement) -> None:
+    A hold is that of a call which is made all the same. If the settlement of its call is kept too, that one
+    comes after it.
+    """
+
+    async def keep(self, order: Kept) -> None:
         """Keep one for good, or `BooksAway`."""
 
-    async def kept(self) -> Sequence[Settlement]:
-        """What waits, some at a time."""
+    async def kept(self, under_way: Container[UUID] = ()) -> Sequence[Kept]:
+        """What waits, some at a time, but for holds of calls that are still under way here."""
 
-    async def forget(self, settlement: Settlement) -> None:
+    async def forget(self, order: Kept) -> None:
         """The books have it."""
 
 

@@ -9,7 +9,7 @@ from gateway.principal import Principal
 from gateway.wires import StreamReader
 
 LEAST_SECONDS = 5.0
-"""The books have this long to take an entry, whatever the call's own time."""
+"""A call that no provider heard of has this long; the ledger has it whatever is left of the call's time."""
 
 
 class Tab:
@@ -73,10 +73,10 @@ class Tab:
         return event
 
     def seconds_left(self, monotonic: float) -> float:
-        """How long the books may be asked to take the entry, while its last byte is held back."""
+        """What is left of the call's time; below 0 once it is over."""
         deployment = self.served or self.reached
         total = deployment.provider.timeouts.total if deployment else LEAST_SECONDS
-        return max(LEAST_SECONDS, self.call.started + (self.call.origin.timeout or total) - monotonic)
+        return self.call.started + (self.call.origin.timeout or total) - monotonic
 
     @property
     def skeleton(self) -> Entry:

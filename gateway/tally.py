@@ -72,8 +72,8 @@ class Tally:
         self.dirty: set[Counter] = set()
         """Counters whose spending a store has not written yet."""
         self.counters: dict[tuple[str, int], Counter] = {}
-        self._current: dict[str, Counter] = {}
-        self._cooling: dict[str, int] = {}
+        self.current: dict[str, Counter] = {}
+        self.cooling: dict[str, int] = {}
         self._bounds: dict[tuple[str, str], tuple[int, int]] = {}
 
     def admit(self, hold: Hold, now_ms: int) -> Verdict:
@@ -82,7 +82,7 @@ class Tally:
             return Verdict(refusal=Refusal(account=hold.accounts[0], retry_ms=_CONCURRENCY_RETRY_MS))
         known = self.holds.get(hold.id)
         before = _NOTHING if known is None else known.amounts
-        current, amounts = self._current, hold.amounts
+        current, amounts = self.current, hold.amounts
         places = []
         sits = {} if known is None else {share.account: share for share in known.shares}
         for account in hold.accounts:
@@ -90,7 +90,7 @@ class Tally:
             if counter is None or (counter.ends_ms <= now_ms and known is None):
                 counter = self._turn(account, now_ms)
             more = getattr(amounts, account.unit) - getattr(before, account.unit)
-            if (more > 0 and counter.spent + counter.held + more > account.limit) or self._cooling:
+            if (more > 0 and counter.spent + counter.held + more > account.limit) or self.cooling:
                 refusal = self._refuse(account, counter, more, known is not None, now_ms)
                 if refusal is not None:
                     return Verdict(refusal=refusal)
@@ -173,9 +173,9 @@ class Tally:
             account = counter.share.account
             del self.counters[account, counter.share.start_ms]
             self.dirty.discard(counter)
-            if self._current.get(account) is counter:
-                del self._current[account]
-        self._cooling = {account: until for account, until in self._cooling.items() if until > now_ms}
+            if self.current.get(account) is counter:
+                del self.current[account]
+        self.cooling = {account: until for account, until in self.cooling.items() if until > now_ms}
         holds = [one.id for one in self.swept.values() if one.lease_until_ms + LATE_SETTLE_MS < now_ms]
         for identifier in holds:
             del self.swept[identifier]
@@ -208,26 +208,26 @@ class Tally:
     ) -> Refusal | None:
         if not account.hard:
             return None
-        cooling = self._cooling.get(account.id, 0)
+        cooling = self.cooling.get(account.id, 0)
         if cooling > now_ms and not is_known:
             return Refusal(account=account, retry_ms=cooling - now_ms)
         left = account.limit - counter.spent - counter.held
         if more <= max(0, left):
             return None
         if account.cooldown_ms:
-            self._cooling[account.id] = now_ms + account.cooldown_ms
+            self.cooling[account.id] = now_ms + account.cooldown_ms
         wait_ms = _CONCURRENCY_RETRY_MS if account.unit == "concurrency" else counter.ends_ms - now_ms
         return Refusal(account=account, retry_ms=max(wait_ms, account.cooldown_ms), remaining=max(0, left))
 
     def _counter(self, account: Account, now_ms: int) -> Counter:
-        counter = self._current.get(account.id)
+        counter = self.current.get(account.id)
         return counter if counter is not None and now_ms < counter.ends_ms else self._turn(account, now_ms)
 
     def _turn(self, account: Account, now_ms: int) -> Counter:
         """The counter of the window that begins with this call, or that it is the first to fall in."""
         start_ms, ends_ms = self._window(account, now_ms)
         fresh = Counter(Share(account.id, start_ms, ends_ms, account.unit))
-        counter = self._current[account.id] = self.counters.setdefault((account.id, start_ms), fresh)
+        counter = self.current[account.id] = self.counters.setdefault((account.id, start_ms), fresh)
         return counter
 
     def _window(self, account: Account, now_ms: int) -> tuple[int, int]:
@@ -256,9 +256,9 @@ class Tally:
     def _take_up(self, counter: Counter) -> None:
         account, start_ms = counter.share.account, counter.share.start_ms
         self.counters[account, start_ms] = counter
-        newest = self._current.get(account)
+        newest = self.current.get(account)
         if newest is None or newest.share.start_ms < start_ms:
-            self._current[account] = counter
+            self.current[account] = counter
 
 
 def correct_entry(unsettled: Entry, actual: Entry, now_ms: int) -> Entry:

@@ -1,6 +1,7 @@
 """What a process does for the books beside the calls: leases, sweeping, and what was spilled."""
 
 import asyncio
+import logging
 from collections.abc import Collection
 from contextlib import suppress
 
@@ -12,6 +13,10 @@ from gateway.tab import Tab
 
 RENEWALS_A_LEASE = 4
 SWEEP_EVERY = 5.0
+REPLAY_SECONDS = 3.0
+"""Longer than this no turn is at what was spilled: leases are not to wait for it."""
+
+logger = logging.getLogger(__name__)
 
 
 class Tending:
@@ -25,25 +30,36 @@ class Tending:
         self._clock = clock
         self._open = open_calls
         self._renew_every = lease_seconds / RENEWALS_A_LEASE
+        self._renewed_at = clock.monotonic()
 
     async def run(self) -> None:
         """Go on until cancelled."""
-        last_renewal = self._clock.monotonic()
         while True:
             await self._clock.sleep(min(SWEEP_EVERY, self._renew_every))
-            with suppress(BooksAway):  # logged where it happened; the next turn tries again
-                if self._clock.monotonic() - last_renewal >= self._renew_every:
-                    await asyncio.gather(
-                        *self._teller.renew(
-                            [Renewal(id=tab.call.id, tenant_id=tab.principal.tenant_id) for tab in self._open]
-                        )
-                    )
-                    last_renewal = self._clock.monotonic()
-                await self._teller.books.sweep()
-                await self._replay()
+            try:
+                await self._take_turn()
+            except BooksAway:
+                continue  # logged where it happened; the next turn tries again
+            except Exception:  # if this loop ended, the leases of all calls would
+                logger.exception("the books could not be tended; it is tried again")
+
+    async def _take_turn(self) -> None:
+        if self._clock.monotonic() - self._renewed_at >= self._renew_every:
+            await self._renew()
+            self._renewed_at = self._clock.monotonic()
+        await self._teller.books.sweep()
+        await self._replay()
+
+    async def _renew(self) -> None:
+        renewals = [Renewal(id=tab.call.id, tenant_id=tab.principal.tenant_id) for tab in self._open]
+        await asyncio.gather(*self._teller.renew(renewals))
 
     async def _replay(self) -> None:
-        for settlement in await self._spill.kept():
-            (verdict,) = await self._teller.books.post([settlement])
-            if not verdict.failed:
-                await self._spill.forget(settlement)
+        until = self._clock.monotonic() + REPLAY_SECONDS
+        for order in await self._spill.kept(self._teller.let_in_calls):
+            with suppress(BooksAway):  # of one tenant's shard perhaps; others need not wait for it
+                (verdict,) = await self._teller.books.post([order])
+                if not verdict.failed:
+                    await self._spill.forget(order)
+            if self._clock.monotonic() >= until:
+                return

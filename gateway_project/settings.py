@@ -105,6 +105,9 @@ REDIS_URL = _environment.address(
 GATEWAY_BOOKS_TIMEOUT_MS = _environment.integer(
     "GATEWAY_BOOKS_TIMEOUT_MS", 1_000, minimum=10, meaning="How long Redis may take for an answer."
 )
+GATEWAY_REDIS_REPLICAS = _environment.integer(
+    "GATEWAY_REDIS_REPLICAS", 0, minimum=0, meaning="Replicas of Redis that must have heard of a call."
+)
 GATEWAY_LEDGER_COMMIT = _environment.choice(
     "GATEWAY_LEDGER_COMMIT",
     ("JOURNAL", "DATABASE"),

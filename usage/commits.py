@@ -1,5 +1,6 @@
 """Answers that wait for PostgreSQL too: their entry is in the ledger, and not only in the journal."""
 
+import asyncio
 from typing import Any
 
 from redis.asyncio import Redis
@@ -25,12 +26,17 @@ class Commits:
         The shard's last line is no earlier than the entry's. A line that was set aside, or an entry that
         was spilled, is not in the ledger though everything is drained.
         """
-        shard = shard_of(entry.tenant_id)
         try:
-            last: Any = await self._redis.xrevrange(journal_key(shard), count=1)
-        except RedisError as error:
+            async with asyncio.timeout(within):
+                is_committed = await self._is_committed(entry, within)
+        except (RedisError, TimeoutError) as error:
             raise BooksAway from error
+        if not is_committed:
+            raise BooksAway
+
+    async def _is_committed(self, entry: Entry, within: float) -> bool:
+        shard = shard_of(entry.tenant_id)
+        last: Any = await self._redis.xrevrange(journal_key(shard), count=1)
         if last and not await self._watermark.passed(shard, last[0][0].decode(), within=within):
-            raise BooksAway
-        if entry.id not in await entries_known([entry.id]):
-            raise BooksAway
+            return False
+        return entry.id in await entries_known([entry.id])

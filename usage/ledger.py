@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from channels.db import database_sync_to_async
-from django.db import DatabaseError
+from django.db import Error
 
 from gateway.errors import BooksAway
 from usage.models import LedgerEntry
@@ -19,7 +19,7 @@ async def entries_known(identifiers: Sequence[UUID]) -> set[UUID]:
     try:
         async with asyncio.timeout(ANSWERS_WITHIN):
             known: set[UUID] = await database_sync_to_async(_known)(identifiers)
-    except (DatabaseError, TimeoutError) as error:
+    except (Error, TimeoutError) as error:
         raise BooksAway from error
     return known
 

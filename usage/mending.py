@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import ParamSpec, TypeVar, cast
 
 from channels.db import database_sync_to_async
-from django.db import DatabaseError
+from django.db import Error
 
 from gateway.accounts import Amounts, Hold, Order, Settlement, Verdict
 from gateway.call import Kind
@@ -51,7 +51,7 @@ class Mending:
                 await self.take_up()
             except BooksAway:
                 continue  # readiness says so
-            except Exception:
+            except Exception:  # nobody awaits this loop: if it ended, nothing would be mended any more
                 logger.exception("corrections could not be taken up; it is tried again")
 
     async def take_up(self) -> int:
@@ -72,7 +72,7 @@ class Mending:
             (verdict,) = await self._post([settlement])
         except BooksAway:
             raise
-        except Exception:
+        except Exception:  # whatever is wrong with this row, those behind it are not to wait for it
             logger.exception("entry %s could not be mended", correction.entry_id)
             return False
         return not verdict.failed
@@ -86,7 +86,7 @@ def _database(
     async def asked(*arguments: _Parameters.args, **named: _Parameters.kwargs) -> _Answer:
         try:
             answer: _Answer = await database_sync_to_async(ask)(*arguments, **named)
-        except DatabaseError as error:
+        except Error as error:
             raise BooksAway from error
         return answer
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from gateway.accounts import Hold, Order, Renewal, Settlement, Verdict
+from gateway.accounts import Hold, Kept, Order, Renewal, Settlement, Verdict
 from gateway.batching import HOLD_SECONDS, Teller
 from gateway.errors import BooksAway
 from gateway.memory import MemoryBooks, MemorySpill
@@ -231,7 +231,7 @@ async def test_a_settlement_that_finds_no_books_is_spilled(books: SlowBooks, clo
 
 async def test_a_settlement_that_cannot_be_spilled_fails(books: SlowBooks, clock: FakeClock) -> None:
     class FullSpill(MemorySpill):
-        async def keep(self, settlement: Settlement) -> None:
+        async def keep(self, order: Kept) -> None:
             raise BooksAway
 
     teller = make_teller(books, FullSpill())

@@ -14,28 +14,10 @@ from gateway.principal import Policy
 from gateway.retry import Effort
 from tests.support.clock import FakeClock
 from tests.support.engine import BOUNDED, KEY, Rig
+from tests.support.outage import ClosedBooks
 from tests.support.script import ROLE, Listener, completes, streams
 
 COST_NANO = 10 * 1_000 + 5 * 2_000
-
-
-class ClosedBooks(MemoryBooks):
-    """Books that admit, and are away when it comes to settling."""
-
-    def __init__(self, books: MemoryBooks) -> None:
-        super().__init__(books.clock)
-        self.tally, self.entries = books.tally, books.entries
-        self.closed, self.admits = True, True
-
-    def over(self, books: MemoryBooks) -> "ClosedBooks":
-        """These, keeping what the others keep."""
-        self.tally, self.entries = books.tally, books.entries
-        return self
-
-    async def post(self, orders: Sequence[Order]) -> Sequence[Verdict]:
-        if self.closed and (not self.admits or any(isinstance(order, Settlement) for order in orders)):
-            raise BooksAway
-        return await super().post(orders)
 
 
 async def test_an_answer_that_cannot_be_journaled_is_not_given(

@@ -23,15 +23,7 @@ from tests.support.engine import (
     make_model,
     make_provider,
 )
-from tests.support.script import (
-    DONE,
-    ROLE,
-    USAGE,
-    Listener,
-    chunk,
-    completes,
-    streams,
-)
+from tests.support.script import DONE, ROLE, USAGE, Listener, chunk, completes, streams
 
 CALLS = make_account("requests", 60, "minute")
 COST_NANO = 10 * 1_000 + 5 * 2_000
@@ -159,6 +151,21 @@ async def test_tending_outlives_books_that_are_away(clock: FakeClock) -> None:
     tending = asyncio.create_task(rig.gateway.tending().run())
     await clock.turn(30)
     assert not tending.done()
+    tending.cancel()
+
+
+async def test_tending_outlives_what_nobody_thought_of(
+    clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    class OddBooks(MemoryBooks):
+        async def sweep(self) -> int:
+            raise RuntimeError("nobody thought of this")
+
+    rig = Rig(completes(), clock=clock, books=lambda books: OddBooks(books.clock))
+    tending = asyncio.create_task(rig.gateway.tending().run())
+    await clock.turn(30)
+    assert not tending.done()
+    assert "nobody thought of this" in caplog.text
     tending.cancel()
 
 

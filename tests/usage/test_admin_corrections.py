@@ -94,6 +94,24 @@ def test_nothing_is_mended_without_having_seen_what_follows(entry: LedgerEntry, 
     assert not Correction.objects.exists()
 
 
+def test_a_confirmation_is_for_what_was_shown_and_to_whom(entry: LedgerEntry, acme: Tenant) -> None:
+    client, other = operator(), factories.make_entry(acme, charge_nano=1_200_000_000)
+    bob = member("bob", acme, "view_ledgerentry", "add_correction")
+    fields = shown_fields(first_step(client, entry, reason="billed\r\ntwice").content.decode())
+    swapped = [
+        (client, entry, fields | {"charge_nano": "-1.19"}),
+        (client, entry, fields | {"kind": "correction"}),
+        (client, entry, fields | {"reason": "just so"}),
+        (client, other, fields),
+        (bob, entry, fields),
+    ]
+    for browser, mended, sent in swapped:
+        assert "The ledger stays as it is" in told(browser.post(mend(mended), sent))
+    assert not Correction.objects.exists()
+    assert client.post(mend(entry), fields | {"reason": "billed\ntwice"}).status_code == 302
+    assert Correction.objects.count() == 1
+
+
 def test_a_confirmation_is_not_kept_for_hours(entry: LedgerEntry, monkeypatch: pytest.MonkeyPatch) -> None:
     client = operator()
     fields = shown_fields(first_step(client, entry).content.decode())

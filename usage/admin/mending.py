@@ -33,7 +33,7 @@ _ASKED = ("kind", "charge_nano", "cost_nano", "reason")
 
 
 class MendForm(forms.Form):
-    """What an entry is to be mended by; its token says that the consequences were shown."""
+    """What an entry is to be mended by; its token says that the consequences of just this were shown."""
 
     kind = forms.ChoiceField(choices=_KINDS, widget=UnfoldAdminSelectWidget)
     charge_nano = ScaledField(
@@ -62,9 +62,10 @@ class MendForm(forms.Form):
         self.draft: Correction | None = None
 
     def clean_token(self) -> UUID | None:
-        """The id that the mending entry is to have; nothing if this form did not give it away lately."""
+        """The id that the mending entry is to have; nothing if it was not given away lately for the same."""
         try:
-            return UUID(_signer().unsign(self.cleaned_data["token"], max_age=_CONFIRMED_WITHIN))
+            token = self._signer().unsign(self.cleaned_data["token"], max_age=_CONFIRMED_WITHIN)
+            return UUID(token)
         except BadSignature:
             return None
 
@@ -85,11 +86,16 @@ class MendForm(forms.Form):
     def confirming(self) -> "MendForm":
         """The same, to be sent again unseen, with a token."""
         asked = {name: self.cleaned_data[name] for name in _ASKED}
-        token = _signer().sign(uuid7().hex)
+        token = self._signer().sign(uuid7().hex)
         form = MendForm(initial=asked | {"token": token}, entry=self._entry, user=self._user)
         for field in form.fields.values():
             field.widget = forms.HiddenInput()
         return form
+
+    def _signer(self) -> TimestampSigner:
+        """For one person, entry and wish: what was shown of another one says nothing of this."""
+        asked = [" ".join(str(self.cleaned_data.get(name)).split()) for name in _ASKED]
+        return TimestampSigner(salt=repr(("usage.mending", self._user.pk, self._entry.pk.hex, *asked)))
 
 
 class MendableAdmin(ReadOnlyAdmin[LedgerEntry]):
@@ -149,10 +155,6 @@ class MendableAdmin(ReadOnlyAdmin[LedgerEntry]):
             self.log_change(request, entry, f"Had it mended by {added}: {correction.reason}")
             messages.success(request, "The mending entry is on its way to the books.")
         return HttpResponseRedirect(_address(entry.pk))
-
-
-def _signer() -> TimestampSigner:
-    return TimestampSigner(salt="usage.mending")
 
 
 def _address(entry_id: UUID) -> str:

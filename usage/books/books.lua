@@ -11,7 +11,7 @@ end
 
 -- Why a hard account does not bear more, as a verdict; nothing if it does.
 local function refusal_of(account, index, counter, more, held)
-  local cooling = current(account.name, account.unit)
+  local cooling = account.counter or current(account.name, account.unit)
   if status == 'rebuilding' and more > 0 then
     return { AWAY }
   elseif cooling.cooldown > now and not held then
@@ -28,62 +28,61 @@ local function refusal_of(account, index, counter, more, held)
   return { REFUSED, index, math.max(wait, account.cooldown), left }
 end
 
-local function place_of(account, held, share)
-  if share then
-    return seated_again(share, held[1][account.unit])
-  end
-  local counter = current(account.name, account.unit)
-  if not counter.start or (counter.ends <= now and not held) then
-    turn(account, counter)
-  end
-  return counter
-end
-
--- Where the amounts of a hold would sit, or why they may not. Who had them before may have them again.
-local function find_places(indexes, amounts, held, is_again)
-  local sits, places = {}, {}
-  for _, share in ipairs(held and held[2] or {}) do
-    sits[share[1]] = share
-  end
-  for _, index in ipairs(indexes) do
+-- Where the amounts of a new hold would sit, or why they may not.
+local function find_places(set, amounts, is_again)
+  local places = {}
+  for at, index in ipairs(set) do
     local account = accounts[index]
-    local counter = place_of(account, held, sits[account.name])
-    local more = amounts[account.unit] - (held and held[1][account.unit] or 0)
-    local refusal = account.is_hard and not is_again and refusal_of(account, index, counter, more, held)
+    local counter = counter_of(account)
+    local refusal = account.is_hard and not is_again and refusal_of(account, index, counter, amounts[account.unit])
     if refusal then
       return nil, refusal
     end
-    places[#places + 1] = { account = account, index = index, counter = counter }
+    places[at] = counter
   end
   return places
 end
 
-local function find_rate(tightest, unit)
-  for _, rate in ipairs(tightest) do
-    if rate.unit == unit then
-      return rate
-    end
+-- The same of a hold that asks for more. Who had them before may have them again.
+local function find_places_again(set, amounts, held, is_again)
+  local sits, places = {}, {}
+  for _, share in ipairs(cmsgpack.unpack(held[2])) do
+    sits[share[1]] = share
   end
-  local rate = { unit = unit, remaining = math.huge }
-  tightest[#tightest + 1] = rate
-  return rate
+  for at, index in ipairs(set) do
+    local account = accounts[index]
+    local share, before = sits[account.name], held[1][account.unit]
+    local counter = share and seated_again(share, before) or counter_of(account)
+    local more = amounts[account.unit] - before
+    local refusal = account.is_hard and not is_again and refusal_of(account, index, counter, more, held)
+    if refusal then
+      return nil, refusal
+    end
+    places[at] = counter
+  end
+  return places
 end
 
 -- The tightest quota of requests and of tokens: account, what remains, when it is whole again.
-local function rates_of(places)
+local function rates_of(set, places)
   local tightest, verdict = {}, { GRANTED }
-  for _, place in ipairs(places) do
-    local account, counter = place.account, place.counter
-    local remaining = account.limit - counter.spent - counter.held
-    local rate = account.unit <= TOKENS and find_rate(tightest, account.unit)
-    if rate and remaining < rate.remaining then
-      rate.index, rate.remaining, rate.reset = place.index, remaining, counter.ends - now
+  for at, counter in ipairs(places) do
+    local account = accounts[set[at]]
+    local unit = account.unit
+    if unit <= TOKENS then
+      local remaining = account.limit - counter.spent - counter.held
+      local place = tightest[unit]
+      if not place then
+        place = #verdict
+        tightest[unit] = place
+      end
+      if not verdict[place + 1] or remaining < verdict[place + 2] then
+        verdict[place + 1], verdict[place + 2], verdict[place + 3] = set[at], remaining, counter.ends - now
+      end
     end
   end
-  for _, rate in ipairs(tightest) do
-    verdict[#verdict + 1] = rate.index
-    verdict[#verdict + 1] = math.max(rate.remaining, 0)
-    verdict[#verdict + 1] = rate.reset
+  for at = 3, #verdict, 3 do
+    verdict[at] = math.max(verdict[at], 0)
   end
   return verdict
 end
@@ -101,23 +100,29 @@ local function answer_at_door(held, done, first, revision)
 end
 
 local function admit(order)
-  local id, amounts, indexes, line, charge, attempts, revision, is_again, claim, body = unpack(order, 2)
+  local id, amounts, number, line, charge, attempts, revision, is_again, claim, body = unpack(order, 2)
+  local set = sets[number]
   local held, done = find(id)
   local claimed = claim and not (held or done or is_again) and judge_claim(claim, body, id)
   if claimed then
     return { CLAIMED, claimed }
   end
-  local answer = (done or not is_again) and answer_at_door(held, done, indexes[1], revision)
+  local answer = (done or not is_again) and answer_at_door(held, done, set[1], revision)
   if answer then
     return answer
   end
-  local places, refusal = find_places(indexes, amounts, held, is_again)
+  local places, refusal
+  if held then
+    places, refusal = find_places_again(set, amounts, held, is_again)
+  else
+    places, refusal = find_places(set, amounts, is_again)
+  end
   if refusal then
     return refusal
   elseif held then
     raise(id, held, amounts, ARGV[line], charge, attempts)
   else
-    open(id, amounts, places, ARGV[line], charge, attempts)
+    open(id, amounts, set, ARGV[line], charge, attempts)
   end
   if is_again then
     lease(id)
@@ -125,7 +130,7 @@ local function admit(order)
   if claim and not held and not (is_again and judge_claim(claim, body, id)) then
     put_claim(claim, body, id)
   end
-  return rates_of(places)
+  return rates_of(set, places)
 end
 
 local function renew(order)
@@ -133,24 +138,25 @@ local function renew(order)
   return {}
 end
 
-local function spend(indexes, spent)
-  for _, index in ipairs(indexes) do
+local function spend(set, spent)
+  for _, index in ipairs(set) do
     local account = accounts[index]
-    add(place_of(account), 0, spent[account.unit])
+    add(counter_of(account), 0, spent[account.unit])
   end
 end
 
--- Without a hold it takes accounts, to spend in the windows of now. The first try comes without: they cost.
+-- Without a hold it takes accounts and what to spend of each unit, in the windows of now. The first try comes
+-- without them: they cost, and what no mark tells of may be in the ledger, where whoever asks has to look first.
 local function settle(order)
-  local id, tokens, nano, line, gives_back, indexes, claim, body, answer, is_free = unpack(order, 2)
+  local id, tokens, nano, line, gives_back, number, uncovered, claim, body, answer, is_free = unpack(order, 2)
   local held, done = find(id)
   if done == SETTLED then
     tell_newest_line()
     return {}
   elseif done then
     return { SWEPT, done[1], done[2], done[3] }
-  elseif not (held or gives_back or indexes) then
-    return { UNKNOWN }
+  elseif not (held or gives_back or number) then
+    return outlives_marks() and { AWAY } or { UNKNOWN }
   end
   if claim then
     close_claim(claim, body, id, answer, is_free)
@@ -161,7 +167,7 @@ local function settle(order)
     remember_settled(id) -- a hold that is still on its way comes too late
     return {}
   else
-    spend(indexes, { 1, tokens, 0, nano })
+    spend(sets[number], uncovered)
   end
   journal(ARGV[line])
   remember_settled(id)
@@ -182,11 +188,8 @@ local function correct(order)
     close_claim(claim, body, id, answer, is_free)
   end
   local difference = { 0, tokens, 0, nano }
-  for _, share in ipairs(done[4]) do
-    local counter = seated(share)
-    if counter then
-      add(counter, 0, difference[share[4]])
-    end
+  for _, seat in ipairs(seats_of(done[4])) do
+    add(seat[1], 0, difference[seat[2]])
   end
   journal(ARGV[line])
   remember_settled(id)

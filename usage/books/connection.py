@@ -6,7 +6,7 @@ the bytes are ours, and a parser in C reads the replies.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from hiredis import ProtocolError, Reader, pack_command
 from redis.asyncio.connection import Connection as Opener
@@ -98,7 +98,7 @@ class _Wire(asyncio.Protocol):
             raise ConnectionResetError
         self._replies, self._due = [], len(commands)
         self._waiter = self._loop.create_future()
-        self._transport.write(b"".join(map(pack_command, commands)))
+        self._transport.write(b"".join(map(_packed, commands)))
         await self._waiter
         return self._replies
 
@@ -123,6 +123,7 @@ class _Wire(asyncio.Protocol):
 
 
 _NOT_YET = object()
+_packed = cast(Callable[[Command], bytes], pack_command)
 
 
 def _error(message: str) -> ResponseError:

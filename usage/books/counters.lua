@@ -3,6 +3,7 @@
 local TURNED_FOR, ENDLESS = 691200000, 9007199254740992
 local CONCURRENCY = 3
 local counters = {}
+local turns = 0
 
 local function counter_at(key)
   local counter = counters[key]
@@ -52,7 +53,8 @@ local function seated_again(share, held)
   local counter = seated(share)
   if not counter then
     counter = counter_at(turned_key(share[1], share[2]))
-    counter.start, counter.ends, counter.held = share[2], share[3], held
+    counter.start, counter.ends, counter.held, counter.is_moved = share[2], share[3], held, true
+    turns = turns + 1
   end
   return counter
 end
@@ -67,7 +69,7 @@ local function window_of(account)
 end
 
 local function set_expiry(account, counter)
-  counter.is_dirty = true
+  counter.is_dirty, counter.is_moved = true, true
   if counter.ends < ENDLESS then
     local grace = account.length > 0 and 10 * lease_ms or TURNED_FOR
     counter.expiry = math.max(counter.ends, counter.cooldown, now) - now + grace
@@ -84,11 +86,13 @@ local function put_away(account, counter)
     is_turned = true,
     is_rate = account.length > 0,
     is_dirty = true,
+    is_moved = true,
   }
 end
 
 -- Begins the window that this call opens, or that it is the first to fall in.
 local function turn(account, counter)
+  turns = turns + 1
   local start, ends = window_of(account)
   if counter.start ~= start then
     if counter.start then
@@ -98,6 +102,19 @@ local function turn(account, counter)
   end
   counter.ends = ends
   set_expiry(account, counter)
+end
+
+-- Where an account's amounts are counted now.
+local function counter_of(account)
+  local counter = account.counter
+  if not counter then
+    counter = current(account.name, account.unit)
+    account.counter = counter
+  end
+  if not counter.start or counter.ends <= now then
+    turn(account, counter)
+  end
+  return counter
 end
 
 local function cool_down(account, counter)
@@ -112,10 +129,12 @@ local function write(key, counter)
     redis.call('DEL', key)
     return
   end
-  redis.call(
-    'HSET', key, 'start', whole(counter.start), 'end', whole(counter.ends), 'spent', whole(counter.spent),
-    'held', whole(counter.held), 'cooldown', whole(counter.cooldown)
-  )
+  redis.call('HSET', key, 'spent', whole(counter.spent), 'held', whole(counter.held))
+  if counter.is_moved then
+    redis.call(
+      'HSET', key, 'start', whole(counter.start), 'end', whole(counter.ends), 'cooldown', whole(counter.cooldown)
+    )
+  end
   local expiry = counter.is_turned and TURNED_FOR or counter.expiry
   if expiry then
     redis.call('PEXPIRE', key, whole(expiry))

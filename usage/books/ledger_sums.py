@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
 
 from channels.db import database_sync_to_async
-from django.db import DatabaseError
+from django.db import Error
 from django.db.models import BigIntegerField, Count, Q, Sum
 from django.db.models.expressions import Combinable, Value
 from django.db.models.fields.json import KeyTextTransform
@@ -51,7 +51,7 @@ async def ledger_sums(shard: int, now_ms: int) -> Sequence[Spent]:
     load = database_sync_to_async(shard_sums)
     try:
         sums: Sequence[Spent] = await load(shard, now_ms)
-    except DatabaseError as error:
+    except Error as error:
         raise BooksAway from error
     return sums
 

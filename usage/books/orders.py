@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from gateway.accounts import LARGEST_AMOUNT, Account, Amounts, Hold, Settlement, Unit
+from gateway.accounts import LARGEST_AMOUNT, Account, Amounts, Hold, Settlement, Unit, uncovered_amounts
 from gateway.entry import Entry
 from gateway.windows import Window, window_bounds
 from usage.books.rows import copy_line
@@ -94,7 +94,7 @@ class Calendar:
 class Batch:
     """Orders of one shard, on their way to it."""
 
-    __slots__ = ("_calendar", "_indexes", "_lines", "_now_ms", "_orders", "_rows", "accounts")
+    __slots__ = ("_calendar", "_indexes", "_lines", "_now_ms", "_orders", "_rows", "_sets", "accounts")
 
     def __init__(self, calendar: Calendar, now_ms: int) -> None:
         self.accounts: list[Account] = []
@@ -103,6 +103,7 @@ class Batch:
         self._now_ms = now_ms
         self._indexes: dict[int, int] = {}
         self._rows: list[object] = []
+        self._sets: list[list[int]] = []
         self._orders: list[object] = []
         self._lines: list[bytes] = []
 
@@ -110,7 +111,7 @@ class Batch:
         """Ask for a hold; one that was granted before is taken back whatever it does to limits."""
         skeleton, amounts = hold.skeleton, hold.amounts
         attempts = skeleton.lines[0].units if skeleton.lines else 1
-        places = self._places(hold.accounts)
+        places = self._set(hold.accounts)
         line, charge = self._line(skeleton), skeleton.charge_nano
         order = (_HOLD, hold.id.hex, _listed(amounts), places, line, charge, attempts, hold.revision, again)
         claim = () if hold.claim is None else (hold.claim.key, hold.claim.body)
@@ -125,8 +126,10 @@ class Batch:
         entry = settlement.entry
         line = self._line(entry)
         order = (_SETTLEMENT, entry.id.hex, settlement.tokens, entry.charge_nano, line, settlement.gives_back)
-        places = False if covered else self._places(settlement.hold.accounts)
-        self._orders.append((*order, places, *self._claim(settlement)))
+        uncovered: tuple[object, object] = (False, False)
+        if not covered:
+            uncovered = self._set(settlement.hold.accounts), _listed(uncovered_amounts(settlement))
+        self._orders.append((*order, *uncovered, *self._claim(settlement)))
 
     def add_correction(self, correction: Entry, *, tokens: int, settlement: Settlement) -> None:
         """Turn what a swept call was booked at into what really happened, as its settlement says."""
@@ -143,7 +146,7 @@ class Batch:
         """The arguments of the script."""
         sender = (header.seen, header.seen_at, header.server, header.now_ms, header.lease_ms)
         limits = (header.backlog_at_most, header.rebuild_ms)
-        return [_encode((*sender, *limits, _FIELD, self._rows, self._orders)), *self._lines]
+        return [_encode((*sender, *limits, _FIELD, self._rows, self._sets, self._orders)), *self._lines]
 
     def _claim(self, settlement: Settlement) -> tuple[str, str, int, bool] | tuple[()]:
         claim, answer = settlement.hold.claim, settlement.answer
@@ -159,6 +162,15 @@ class Batch:
         """The number of a value among the script's arguments; the first is the pack."""
         self._lines.append(value)
         return len(self._lines) + 1
+
+    def _set(self, accounts: tuple[Account, ...]) -> int:
+        """The number of these accounts together: callers of the same key have the same."""
+        indexes = self._indexes
+        number = indexes.get(id(accounts))
+        if number is None:
+            self._sets.append(self._places(accounts))
+            number = indexes[id(accounts)] = len(self._sets)
+        return number
 
     def _places(self, accounts: tuple[Account, ...]) -> list[int]:
         indexes = self._indexes

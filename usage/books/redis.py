@@ -7,18 +7,21 @@ What a shard could forget is kept here too until it is safe, and posted again af
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
+from uuid import UUID
 
 from msgspec.structs import replace
 
-from gateway.accounts import HOPELESS, Order, Renewal, Verdict
+from gateway.accounts import HOPELESS, Account, Order, Renewal, Verdict
 from gateway.errors import BooksAway
 from gateway.ports import Clock
+from gateway.standing import Standing
+from usage.books import redis_standing
 from usage.books.connection import Connection
 from usage.books.orders import Batch, Receipt
 from usage.books.redis_condition import Condition, look_at_server
-from usage.books.redis_errands import Errand
+from usage.books.redis_errands import Errand, InLedger, after_ledger
 from usage.books.redis_outstanding import Outstanding
-from usage.books.redis_recovery import InLedger, LedgerSums, Recovery
+from usage.books.redis_recovery import LedgerSums, Recovery
 from usage.books.redis_shards import Shards, Terms
 from usage.books.shards import SHARDS, shard_key
 
@@ -39,14 +42,22 @@ class RedisBooks:
         lease_ms: int = 60_000,
         backlog_at_most: int = 100_000,
         rebuild_ms: int = 3_000,
+        replicas: int = 0,
         reply_timeout: float = 1.0,
     ) -> None:
-        terms = Terms(lease_ms=lease_ms, backlog_at_most=backlog_at_most, rebuild_ms=rebuild_ms)
+        terms = Terms(
+            lease_ms=lease_ms,
+            backlog_at_most=backlog_at_most,
+            rebuild_ms=rebuild_ms,
+            replicas=replicas,
+            replicas_ms=round(reply_timeout * 500),
+        )
         self.is_open = False
         """Whether orders are taken."""
         self._connection = Connection(url, timeout=reply_timeout)
         self._shards = Shards(self._connection, terms, clock)
         self._outstanding = [Outstanding(lease_ms) for _ in range(SHARDS)]
+        self._in_ledger = in_ledger
         self._recovery = Recovery(
             shards=self._shards,
             outstanding=self._outstanding,
@@ -95,6 +106,14 @@ class RedisBooks:
             waiting = [shard for shard, count in counts.items() if count == _SWEPT_AT_ONCE]
         return swept
 
+    async def look(self, tenant_id: UUID, accounts: Sequence[Account]) -> Sequence[Standing]:
+        """How a tenant's accounts stand."""
+        return await redis_standing.look(self._shards, tenant_id, accounts)
+
+    async def reset(self, tenant_id: UUID, accounts: Sequence[Account]) -> int:
+        """Begin windows anew."""
+        return await redis_standing.reset(self._shards, tenant_id, accounts)
+
     async def tend(self) -> None:
         """Notice what was lost, though no calls come, and bring it back; to be done about once a second."""
         await self._recovery.tend()
@@ -123,11 +142,12 @@ class RedisBooks:
                 groups[errand.shard].append(errand)
             batches = {shard: self._batch_of(group) for shard, group in groups.items()}
             receipts = await self._shards.ask(batches)
-            errands = [
+            unfinished = [
                 errand
                 for shard, receipt in receipts.items()
                 for errand in self._hear(shard, groups[shard], batches[shard], receipt)
             ]
+            errands = await after_ledger(unfinished, self._in_ledger)
 
     async def _fetch_answers(self, errands: Sequence[Errand]) -> None:
         """What was answered before is not in the verdict: it is long, and few ask for it."""

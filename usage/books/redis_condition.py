@@ -19,12 +19,16 @@ async def look_at_server(shards: Shards) -> Condition:
     """What there is to say of Redis and its shards, or `BooksAway`."""
     told = _read(await shards.command(b"INFO", b"memory"))
     told |= _read(await shards.command(b"INFO", b"persistence"))
+    told |= _read(await shards.command(b"INFO", b"replication"))
     wrong, doubtful = [], []
     policy = told.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         wrong.append(f"maxmemory-policy is {policy}, which forgets budgets: it has to be noeviction")
     if told.get("aof_enabled", "1") != "1":
         doubtful.append("appendonly is off: a restart of Redis loses holds and entries")
+    wanted, following = shards.terms.replicas, int(told.get("connected_slaves", 0))
+    if following < wanted:
+        wrong.append(f"{following} replicas follow, and {wanted} have to hear of every call")
     for status in ("lost", "rebuilding"):
         if such := [shard for shard, known in shards.status.items() if known == status]:
             wrong.append(f"{status}: {len(such)} of {SHARDS} shards")

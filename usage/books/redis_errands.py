@@ -1,10 +1,12 @@
 """Orders on their way to a shard, and how its verdicts are read."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Literal
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.accounts import (
     LARGEST_AMOUNT,
@@ -14,14 +16,22 @@ from gateway.accounts import (
     Order,
     Refusal,
     Renewal,
+    Settlement,
     Verdict,
     is_countable,
 )
 from gateway.call import Rate
 from gateway.entry import Entry, at_bound
+from gateway.errors import BooksAway
 from gateway.tally import correct_entry
 from usage.books.orders import AWAY, CLAIMED, GRANTED, MOVED, REFUSED, SWEPT, UNKNOWN, Batch
 from usage.books.shards import shard_of
+
+ANSWERS_WITHIN = 1.0
+"""Seconds that the ledger has to say whether it knows a call: others wait in the same post."""
+
+InLedger = Callable[[Sequence[UUID]], Awaitable[set[UUID]]]
+"""Which of these entries the ledger has; `BooksAway` while it cannot be asked."""
 
 _AWAY = Verdict(failed=True)
 _DONE = Verdict()
@@ -43,6 +53,7 @@ class Errand(Struct, gc=False):
     """What stands for a settlement whose hold was swept; once made, it stays the same."""
     verdict: Verdict = _AWAY
     is_covered: bool = True
+    """Whether the shard is to find a hold, or to remember one."""
     corrected_tokens: int | None = None
 
     @property
@@ -66,6 +77,11 @@ class Errand(Struct, gc=False):
         verdict = self.verdict
         return not (verdict.failed or verdict.refusal or verdict.revision or verdict.claimed)
 
+    @property
+    def unknown(self) -> Settlement | None:
+        """What the shard knows nothing of, and the ledger may."""
+        return self.order if not self.is_covered and isinstance(self.order, Settlement) else None
+
     def join(self, batch: Batch) -> None:
         """Come along."""
         order = self.order
@@ -76,7 +92,8 @@ class Errand(Struct, gc=False):
         elif self.corrected_tokens is not None and self.correction is not None:
             batch.add_correction(self.correction, tokens=self.corrected_tokens, settlement=order)
         else:
-            batch.add_settlement(order, covered=self.is_covered)
+            # What a shard has lost is unknown to it for that reason: the ledger is not asked about it.
+            batch.add_settlement(order, covered=self.is_covered and not self.again)
 
     def hear(self, said: list[int], batch: Batch, now_ms: int) -> bool:
         """Take a verdict; whether that was the last word."""
@@ -86,6 +103,7 @@ class Errand(Struct, gc=False):
             return False
         if kind == UNKNOWN:
             was_covered, self.is_covered = self.is_covered, False
+            self.corrected_tokens = None
             return not was_covered
         self.verdict = _verdict(kind, said, batch)
         return True
@@ -99,6 +117,26 @@ class Errand(Struct, gc=False):
             unsettled = at_bound(order.hold.skeleton, nano, attempts)
             self.correction = correct_entry(unsettled, order.entry, now_ms)
         self.corrected_tokens = order.tokens - tokens
+
+
+async def after_ledger(errands: list[Errand], in_ledger: InLedger) -> list[Errand]:
+    """Errands that may go on: those that a shard does not know, once the ledger was asked for them.
+
+    Its marks of settled calls are short. What the ledger has moves no account again; what is still in the
+    journal when its mark may be over, the script does not call unknown.
+    """
+    unknown = [(errand, order) for errand in errands if (order := errand.unknown) is not None]
+    if not unknown:
+        return errands
+    try:
+        async with asyncio.timeout(ANSWERS_WITHIN):
+            known = await in_ledger([order.entry.id for _, order in unknown])
+    except (BooksAway, TimeoutError):
+        return [errand for errand in errands if errand.unknown is None]
+    for errand, order in unknown:
+        if order.entry.id in known:
+            errand.order = replace(order, hold=replace(order.hold, accounts=()))
+    return errands
 
 
 def _tenant_of(order: Order) -> UUID:

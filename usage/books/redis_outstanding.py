@@ -1,14 +1,15 @@
 """What a process knows that a shard could forget: its open holds, and settlements that are not safe yet."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gateway.accounts import Hold, Settlement
+from gateway.accounts import Account, Hold, Settlement
 from gateway.entry import Entry
+from gateway.windows import window_bounds
 from usage.books.orders import Receipt
 from usage.books.redis_errands import Errand
 
@@ -25,6 +26,24 @@ class Closed(Struct, frozen=True, gc=False):
 
     settlement: Settlement
     correction: Entry | None = None
+    corrected_tokens: int = 0
+
+    @property
+    def identifiers(self) -> list[UUID]:
+        """Of the entries that it is in the ledger."""
+        entries = [self.settlement.entry, self.correction]
+        return [entry.id for entry in entries if entry is not None]
+
+    def unknown_to(self, known: Collection[UUID], now_ms: int) -> Settlement | None:
+        """What of it a ledger with these entries lacks: of a swept call perhaps its correction alone."""
+        settlement, correction = self.settlement, self.correction
+        if settlement.entry.id not in known:
+            return settlement if correction is None or correction.id not in known else None
+        if correction is None or correction.id in known:
+            return None
+        accounts = _of_same_windows(settlement.hold, now_ms)
+        hold = replace(settlement.hold, id=correction.id, accounts=accounts)
+        return replace(settlement, hold=hold, entry=correction, tokens=self.corrected_tokens)
 
 
 class Written(Struct, frozen=True, gc=False):
@@ -57,7 +76,8 @@ class Outstanding:
                 self._open(order, receipt.now)
             elif isinstance(order, Settlement):
                 self.drop(order.entry.id)
-                closed.append(Closed(_without_long_answer(order), errand.correction))
+                tokens = errand.corrected_tokens or 0
+                closed.append(Closed(_without_long_answer(order), errand.correction, tokens))
         if closed:
             self.written.append(Written(_parts(receipt.last), receipt.now, closed))
 
@@ -112,6 +132,16 @@ def _without_long_answer(settlement: Settlement) -> Settlement:
     """A loss is rare: what would have to be kept for it is not to fill the memory."""
     answer = settlement.answer
     return settlement if answer is None or len(answer) <= _LONG else replace(settlement, answer=None)
+
+
+def _of_same_windows(hold: Hold, now_ms: int) -> tuple[Account, ...]:
+    """Accounts that are still in the window of their call: given back in another, it could be spent twice."""
+
+    def bounds(account: Account, at_ms: int) -> tuple[int, int]:
+        return window_bounds(account.window, account.zone, at_ms, account.length_ms)
+
+    began_ms = hold.skeleton.at_ms
+    return tuple(one for one in hold.accounts if bounds(one, began_ms) == bounds(one, now_ms))
 
 
 def _parts(stream_id: str) -> tuple[int, int]:

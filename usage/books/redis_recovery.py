@@ -11,14 +11,15 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Protocol
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import msgspec
 from msgspec import Struct
 
+from gateway.accounts import Order
 from gateway.errors import BooksAway
 from usage.books.orders import Receipt
-from usage.books.redis_errands import Errand
+from usage.books.redis_errands import Errand, InLedger
 from usage.books.redis_outstanding import Outstanding, Written
 from usage.books.redis_shards import Shards
 from usage.books.shards import SHARDS, journal_key, shard_key
@@ -31,9 +32,6 @@ _AT_ONCE = 200
 _REBUILD_WITHIN = 0.5
 """Seconds that a look waits for the rebuilding it began; what takes longer goes on beside it."""
 _SCRIPT = Path(__file__).with_name("rebuild.lua").read_bytes()
-
-InLedger = Callable[[Sequence[UUID]], Awaitable[set[UUID]]]
-"""Which of these entries the ledger has; `BooksAway` while it cannot be asked."""
 
 logger = logging.getLogger(__name__)
 
@@ -125,16 +123,14 @@ class Recovery:
             await self._step(b"open", shard, receipt, receipt.now)
         except BooksAway as error:
             logger.warning("the books of shard %d cannot be rebuilt yet: %r", shard, error.__cause__)
-        except Exception:
+        except Exception:  # nobody awaits this task: it says so itself, and the next look begins it again
             logger.exception("the books of shard %d cannot be rebuilt", shard)
 
     async def _restore(self, shard: int, receipt: Receipt) -> bool:
         """Sum the counters, once all that is left of the journal is in the ledger."""
         lost_at = int(receipt.loss.partition("-")[0])
         if receipt.now - lost_at < self._shards.terms.rebuild_ms // 3:
-            return (
-                False  # what a drainer had in its hands when the shard was lost is on its way to the ledger
-            )
+            return False  # what drainers had in their hands then is on its way to the ledger
         if await self._shards.command(b"XLEN", journal_key(shard).encode()):
             logger.warning("the books of shard %d wait until its journal is drained", shard)
             return False
@@ -171,13 +167,13 @@ class Recovery:
 
     async def _errands(self, kept: Outstanding, lost: list[Written], receipt: Receipt) -> list[Errand]:
         closed = [one for written in lost for one in written.closed]
-        if receipt.sums:
-            identifiers = [*kept.holds, *(one.settlement.entry.id for one in closed)]
-            known = await self._in_ledger(identifiers)
-            for identifier in known:
-                kept.drop(identifier)
-            closed = [one for one in closed if one.settlement.entry.id not in known]
-        return [
-            *(Errand(hold, again=True) for hold in kept.holds.values()),
-            *(Errand(one.settlement, again=True, correction=one.correction) for one in closed),
-        ]
+        if not receipt.sums:
+            settled = [Errand(one.settlement, again=True, correction=one.correction) for one in closed]
+            return [*(Errand(hold, again=True) for hold in kept.holds.values()), *settled]
+        identifiers = [identifier for one in closed for identifier in one.identifiers]
+        known = await self._in_ledger([*kept.holds, *identifiers])
+        for identifier in known:
+            kept.drop(identifier)
+        missing = [one.unknown_to(known, receipt.now) for one in closed]
+        orders: list[Order] = [*kept.holds.values(), *(order for order in missing if order is not None)]
+        return [Errand(order, again=True) for order in orders]

@@ -31,6 +31,10 @@ class Terms(Struct, frozen=True, kw_only=True):
     """Lines of one shard that may wait for the ledger before new calls are refused."""
     rebuild_ms: int
     """How long the living may bring back what a shard has lost, before it is in service again."""
+    replicas: int = 0
+    """How many must have heard of what is written before it counts."""
+    replicas_ms: int = 500
+    """How long they may take for it."""
 
 
 class Shards:
@@ -89,7 +93,14 @@ class Shards:
                 key = shard_key(shard, "state").encode()
                 yield (*script, b"1", key, *batch.packed(self._header(shard, server)))
 
-        replies = await self.connection.exchange(lambda server: list(ask(server)))
+        terms = self.terms
+        if not terms.replicas:
+            replies = await self.connection.exchange(lambda server: list(ask(server)))
+            return dict(zip(batches, replies, strict=True))
+        wait = (b"WAIT", b"%d" % terms.replicas, b"%d" % terms.replicas_ms)
+        *replies, heard = await self.connection.exchange(lambda server: [*ask(server), wait])
+        if not isinstance(heard, int) or heard < terms.replicas:
+            raise BooksAway  # it may still be lost with this server, and is asked for again
         return dict(zip(batches, replies, strict=True))
 
     def _header(self, shard: int, server: str) -> Header:

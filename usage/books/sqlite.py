@@ -10,7 +10,6 @@ thread: commits under FULL, waiting for another writer, and checkpoints.
 """
 
 import asyncio
-import fcntl
 import logging
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -20,12 +19,25 @@ from pathlib import Path
 from typing import IO, TypeVar
 from uuid import UUID
 
-from gateway.accounts import HOPELESS, Hold, Order, Settlement, Verdict, is_countable, uncovered_amounts
+from gateway.accounts import (
+    HOPELESS,
+    Account,
+    Hold,
+    Order,
+    Settlement,
+    Verdict,
+    is_countable,
+    uncovered_amounts,
+)
 from gateway.claims import Claims
 from gateway.entry import Entry
 from gateway.errors import BooksAway
 from gateway.ports import Clock
-from gateway.tally import Counter, Held, Tally
+from gateway.standing import Standing, look_at, renew_windows
+from gateway.tally import Counter, Tally
+from usage.books.changes import Changes
+from usage.books.file_lock import BooksTaken as BooksTaken
+from usage.books.file_lock import lock_beside
 from usage.books.mirror import OPEN, SWEPT, Busy, Closed, Mirror
 
 DRAIN_AFTER = 0.05
@@ -39,10 +51,6 @@ CHECKPOINT_AT = 10_000
 _Result = TypeVar("_Result")
 
 logger = logging.getLogger(__name__)
-
-
-class BooksTaken(RuntimeError):
-    """Another process has these books open; the embedded books belong to one."""
 
 
 class SqliteBooks:
@@ -73,7 +81,7 @@ class SqliteBooks:
 
     async def open(self) -> None:
         """Take the books over. Holds found open belonged to a process that is gone: they are swept now."""
-        self._lock_file = _lock_beside(self.path)
+        self._lock_file = lock_beside(self.path)
         mirror = await asyncio.to_thread(Mirror, self.path, self._synchronous)
         await asyncio.to_thread(self._take_over, mirror)
         self._mirror = mirror
@@ -87,6 +95,18 @@ class SqliteBooks:
         swept = len(await self._ask(None))
         await self._checkpoint()
         return swept
+
+    async def look(self, _: UUID, accounts: Sequence[Account]) -> Sequence[Standing]:
+        """How accounts stand."""
+        await self._ask(())  # what a failed transaction has left behind is put right first
+        return look_at(self.tally, accounts, round(self._clock.now() * 1000))
+
+    async def reset(self, _: UUID, accounts: Sequence[Account]) -> int:
+        """Begin windows anew, and write that down."""
+        await self._ask(())
+        chosen = renew_windows(self.tally, accounts, round(self._clock.now() * 1000))
+        await self._ask((), drain=True)
+        return chosen
 
     async def drain(self) -> None:
         """Move every entry that waits to the ledger."""
@@ -180,7 +200,7 @@ class SqliteBooks:
         self._freed.clear()
         return verdicts
 
-    def _carry_out(self, order: Order, changes: "Changes", mirror: Mirror, now_ms: int) -> Verdict:
+    def _carry_out(self, order: Order, changes: Changes, mirror: Mirror, now_ms: int) -> Verdict:
         if not is_countable(order):
             return HOPELESS
         if isinstance(order, Settlement):
@@ -198,7 +218,7 @@ class SqliteBooks:
             changes.holds[held.id] = held
         return verdict
 
-    def _settle(self, order: Settlement, changes: "Changes", mirror: Mirror, now_ms: int) -> None:
+    def _settle(self, order: Settlement, changes: Changes, mirror: Mirror, now_ms: int) -> None:
         identifier = order.entry.id
         held = self.tally.holds.get(identifier) or self.tally.swept.get(identifier)
         settled = self.tally.settle(order, now_ms)
@@ -218,7 +238,7 @@ class SqliteBooks:
             self.tally.spend(order.hold, uncovered_amounts(order), now_ms)
             changes.unusual = True
 
-    def _is_news(self, order: Settlement, changes: "Changes") -> bool:
+    def _is_news(self, order: Settlement, changes: Changes) -> bool:
         """Whether a settlement without a hold is to be written: nobody gave up, and nobody wrote it yet."""
         waiting = (*self._backlog, *changes.closed)
         return not order.gives_back and all(one.held.id != order.entry.id for one in waiting)
@@ -260,19 +280,6 @@ class SqliteBooks:
         self._stale = False
 
 
-class Changes:
-    """What the orders of one transaction come to."""
-
-    __slots__ = ("closed", "corrections", "holds", "unusual")
-
-    def __init__(self) -> None:
-        self.holds: dict[UUID, Held] = {}
-        self.closed: list[Closed] = []
-        self.corrections: list[Entry] = []
-        self.unusual = False
-        """Something went to the ledger past the backlog: the counters go with it."""
-
-
 _DONE = Verdict()
 
 
@@ -284,13 +291,3 @@ async def _in_thread(work: Callable[[], _Result]) -> _Result:
     except asyncio.CancelledError:
         await asyncio.wait([task])
         raise
-
-
-def _lock_beside(path: Path) -> IO[str]:
-    lock = path.with_name(f"{path.name}.lock").open("w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.close()
-        raise BooksTaken(BooksTaken.__doc__) from error
-    return lock

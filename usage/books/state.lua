@@ -8,7 +8,7 @@ local SHORT_TAIL = 5000
 
 local state_key = KEYS[1]
 local prefix = string.sub(state_key, 1, -6)
-local seen, seen_at, server, now, lease_ms, backlog_at_most, rebuild_ms, field, accounts, orders =
+local seen, seen_at, server, now, lease_ms, backlog_at_most, rebuild_ms, field, accounts, sets, orders =
   unpack(cmsgpack.unpack(ARGV[1]))
 
 if now == 0 then

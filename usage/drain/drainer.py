@@ -13,7 +13,9 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
+from queue import Empty, SimpleQueue
 
 from usage.drain.failures import Away, Refused
 from usage.drain.journal import Journal, Waiting
@@ -49,6 +51,7 @@ class Drainer:
         self._pause = _SHORTEST_PAUSE
         self._outage = ""
         self._stopping = False
+        self._stops: SimpleQueue[None] = SimpleQueue()
         self.rows = 0
         """How many rows it added to the ledger."""
         self.set_aside = 0
@@ -64,8 +67,9 @@ class Drainer:
                 self._wait(str(away))
 
     def stop(self) -> None:
-        """Let `run` end; takes no lock, so that a signal may call it at any moment."""
+        """Let `run` end, also where it waits; takes no lock, so that a signal may call it at any moment."""
         self._stopping = True
+        self._stops.put(None)
 
     def run_once(self) -> None:
         """Move all that is there, also what other drainers have in hand; `Away` comes out of it."""
@@ -140,7 +144,8 @@ class Drainer:
         if outage != self._outage:
             logger.error("the drain waits: %s", outage)
             self._outage = outage
-        time.sleep(self._pause)
+        with suppress(Empty):
+            self._stops.get(timeout=self._pause)
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
     def _recover(self) -> None:

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from gateway.accounts import LARGEST_AMOUNT, LARGEST_ENTRY, Hold, Renewal, Settlement
 from gateway.entry import abandoned_entry
+from gateway.ids import uuid7
 from tests.support.engine import (
     TENANT,
     make_account,
@@ -119,6 +120,14 @@ async def test_a_settlement_without_a_hold_is_an_entry_all_the_same(shop: Shop) 
         await shop.books.post([_settlement(hold, 300, tokens=7)])
     assert [counted(shop, account) for account in EVERY] == [(300, 0), (1, 0), (0, 0), (7, 0)]
     assert [row[:3] for row in await shop.rows()] == [(hold.id, "settled", 300)]
+
+
+async def test_a_mending_without_a_hold_counts_no_request_and_no_place(shop: Shop) -> None:
+    entry = make_entry(-300, corrects=uuid7())
+    for _ in range(2):
+        hold = make_hold(*EVERY, identifier=entry.id)
+        await shop.books.post([Settlement(hold=hold, entry=entry, tokens=-7)])
+    assert [counted(shop, account) for account in EVERY] == [(-300, 0), (0, 0), (0, 0), (-7, 0)]
 
 
 async def test_a_hold_that_nobody_settles_is_booked_at_its_bound(shop: Shop) -> None:

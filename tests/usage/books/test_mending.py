@@ -18,7 +18,7 @@ from gateway.ports import Books
 from tenants.accounts import tenant_accounts
 from tests import factories
 from tests.support.clock import FakeClock
-from tests.support.engine import make_account, make_entry, make_hold
+from tests.support.engine import make_entry, make_hold
 from tests.usage.books.shops import Shop, counted
 from usage.books.sqlite import SqliteBooks
 from usage.mending import TAKE_UP_EVERY, Mending
@@ -230,17 +230,6 @@ async def test_the_entry_is_of_the_same_call_and_measures_nothing(clock: FakeClo
     assert (line.cost_nano, line.charge_nano) == (one.cost_nano, one.charge_nano) == (-300, GIVEN_BACK)
     assert (one.meters.tokens, one.attempts, one.latency_ms) == (0, (), 0)
     assert one.at_ms == round(clock.now() * 1000)
-
-
-@pytest.mark.parametrize("kind", ["memory", "sqlite"])
-async def test_a_mending_is_no_request(kind: str, clock: FakeClock, sqlite_books: SqliteBooks) -> None:
-    books = MemoryBooks(clock) if kind == "memory" else sqlite_books  # type: ignore[arg-type]
-    units = ("nano", "requests", "tokens", "concurrency")
-    accounts = tuple(make_account(unit) for unit in units)
-    entry = make_entry(-400, corrects=uuid7())
-    await books.post([Settlement(hold=make_hold(*accounts, identifier=entry.id), entry=entry, tokens=0)])
-    spent = {share[0]: counter.spent for share, counter in books.tally.counters.items()}
-    assert [spent[account.id] for account in accounts] == [-400, 0, 0, 0]
 
 
 async def test_on_a_file_the_counter_is_the_ledgers_sum(clock: FakeClock) -> None:

@@ -20,7 +20,7 @@ from tests.usage.books.proxy import Proxy, proxied
 from tests.usage.books.shops import Ledger, RedisShop, counted, make_ready
 from usage.books.redis import RedisBooks
 from usage.books.redis_recovery import Spent
-from usage.books.shards import journal_key
+from usage.books.shards import LINE, journal_key
 
 
 class Cluster:
@@ -91,6 +91,22 @@ async def test_what_the_replica_did_not_hear_is_brought_back(cluster: Cluster, o
     await bob.post([settlement(done, 240)])
     assert counted(shop, BUDGET) == (490, 310)
     assert sorted(row[2] for row in shop.lines()) == [100, 150, 240]
+
+
+async def test_what_a_replica_did_not_hear_is_counted_again_though_the_ledger_has_it(
+    cluster: Cluster, opened: Open, ledger: Ledger
+) -> None:
+    """Nor does it matter that somebody else's line has waited in the journal for long."""
+    alice = await _process(cluster, opened)
+    cluster.master.client.xadd(journal_key(SHARD), {LINE: b"old"}, id="1-1")
+    await grant(alice, 10)
+    cluster.cut_off()
+    done = await grant(alice, 250)
+    await alice.post([settlement(done, 240)])
+    ledger.known.add(done.id)
+    cluster.fail_over()
+    await cluster.pass_time(alice)
+    assert counted(_after(cluster, alice), BUDGET) == (240, 10)
 
 
 async def test_nobody_may_spend_before_the_others_were_heard(cluster: Cluster, opened: Open) -> None:
@@ -259,3 +275,24 @@ def _go_back(client: Redis, snapshot: dict[Any, bytes]) -> None:
     client.flushall()
     for key, value in snapshot.items():
         client.restore(key, 0, value)
+
+
+async def test_with_replicas_asked_for_nothing_counts_that_they_did_not_hear(
+    cluster: Cluster, opened: Open
+) -> None:
+    books = await opened(cluster.url, replicas=1, reply_timeout=2.0)
+    await make_ready(books)
+    assert await granted(books, 200) == 200
+    assert (await books.condition()).wrong == ()
+    hold = make_hold(BUDGET, nano=300)
+    cluster.replica.pause()
+    try:
+        with pytest.raises(BooksAway):
+            await books.post([hold])
+    finally:
+        cluster.replica.resume()
+    cluster.replica.catch_up(cluster.master)
+    assert not (await books.post([hold]))[0].failed
+    assert counted(RedisShop(books, cluster.master.client, cluster.clock), BUDGET) == (0, 500)
+    cluster.cut_off()
+    assert "0 replicas follow, and 1 have to hear of every call" in (await books.condition()).wrong

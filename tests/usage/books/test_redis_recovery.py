@@ -3,13 +3,15 @@
 from contextlib import suppress
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.accounts import Renewal
 from gateway.errors import BooksAway
 from tests.support.engine import TENANT, make_account, make_hold
 from tests.support.redis_server import OwnRedis
-from tests.usage.books.losses import BUDGET, SHARD, STATE, grant, is_away, most, rebuild, settlement
-from tests.usage.books.shops import RedisShop, counted
+from tests.usage.books.losses import BUDGET, SHARD, STATE, TOTAL, grant, is_away, most, rebuild, settlement
+from tests.usage.books.shops import Ledger, RedisShop, counted
+from usage.books.redis_recovery import Spent
 from usage.books.shards import journal_key, shard_key
 
 SOFT = make_account("nano", limit=1_000, hard=False, id="soft")
@@ -114,6 +116,43 @@ async def test_a_settlement_that_was_repeated_is_kept_as_long_as_the_first(
     server.wipe()
     await rebuild(own_shop)
     assert counted(own_shop, BUDGET) == (300, 0)
+
+
+@pytest.mark.parametrize("is_drained", [False, True])
+async def test_a_correction_that_was_not_in_the_ledger_is_brought_back(
+    own_shop: RedisShop, server: OwnRedis, ledger: Ledger, is_drained: bool
+) -> None:
+    tokens = make_account("tokens", limit=1_000)
+    hold = make_hold(BUDGET, tokens, nano=400, tokens=90)
+    await own_shop.books.post([hold])
+    own_shop.clock.advance(61)
+    assert await own_shop.books.sweep() == 1
+    await own_shop.books.post([replace(settlement(hold, 100), tokens=20)])
+    unsettled, correction = await own_shop.rows()
+    ledger.known = {unsettled[0], correction[0]} if is_drained else {unsettled[0]}
+    booked = (100, 20) if is_drained else (400, 90)
+    spent = zip((BUDGET, tokens), booked, strict=True)
+    ledger.spent[SHARD] = [Spent(account.id, *TOTAL, amount) for account, amount in spent]
+    server.wipe()
+    await rebuild(own_shop)
+    assert (counted(own_shop, BUDGET), counted(own_shop, tokens)) == ((100, 0), (20, 0))
+    assert await own_shop.rows() == ([] if is_drained else [correction])
+
+
+async def test_a_correction_for_a_window_that_turned_gives_nothing_back_in_the_next(
+    own_shop: RedisShop, server: OwnRedis, ledger: Ledger
+) -> None:
+    daily = make_account("nano", limit=1_000, window="day")
+    hold = await grant(own_shop.books, 400, daily)
+    own_shop.clock.advance(86_400)
+    assert await own_shop.books.sweep() == 1
+    await own_shop.books.post([settlement(hold, 100)])
+    unsettled, correction = await own_shop.rows()
+    ledger.known = {unsettled[0]}
+    server.wipe()
+    await rebuild(own_shop)
+    assert counted(own_shop, daily) == (0, 0)
+    assert await own_shop.rows() == [correction]
 
 
 async def test_a_hold_that_nobody_kept_alive_is_not_brought_back(
