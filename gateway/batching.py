@@ -40,6 +40,8 @@ class Teller:
         self._clock = clock
         self.let_in_calls: set[UUID] = set()
         """Those under way that the books have not heard of. An id is here as long as its hold is on disk."""
+        self._repeated: set[UUID] = set()
+        """Holds that the books may have heard of before."""
         self._waiting: list[_Waiting] = []
         self._pump: asyncio.Task[None] | None = None
         self._loop = LoopOf()
@@ -138,10 +140,15 @@ class Teller:
 
     def _deliver(self, waiting: _Waiting, verdict: Verdict) -> None:
         order, future, _, opens = waiting
+        if opens and isinstance(order, Hold):
+            if order.id in self._repeated:
+                self._repeated.discard(order.id)
+                if verdict.refusal is not None:
+                    self.give_back(order)  # it was granted at first, perhaps, and swept since
+            if future.cancelled():
+                self._close_again(order, verdict)
         if not future.cancelled():
             future.set_result(verdict)
-        elif opens and isinstance(order, Hold):
-            self._close_again(order, verdict)
 
     async def _put_off(self, batch: list[_Waiting], error: BooksAway) -> None:
         """Keep what still has time; nobody knows whether the books heard of it."""
@@ -153,6 +160,8 @@ class Teller:
                 self.give_back(order)
             elif now < until:
                 self._waiting.append(waiting)
+                if opens:
+                    self._repeated.add(order.id)
             elif isinstance(order, Settlement) and not order.gives_back:
                 keeping.append(self._keep(waiting, order))
             else:
@@ -174,7 +183,9 @@ class Teller:
             self.give_back(hold)
 
     def _fail(self, waiting: _Waiting, error: BooksAway, cause: Exception | None = None) -> None:
-        order, future, _, _ = waiting
+        order, future, _, opens = waiting
+        if opens:
+            self._repeated.discard(order.id)
         if isinstance(order, Settlement):
             self.let_in_calls.discard(order.hold.id)  # what is on disk is all that is left of it
         error.__cause__ = cause or error.__cause__
