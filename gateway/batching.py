@@ -160,7 +160,7 @@ class Teller:
                 self.give_back(order)
             elif now < until:
                 self._waiting.append(waiting)
-                if opens:
+                if opens and isinstance(order, Hold):
                     self._repeated.add(order.id)
             elif isinstance(order, Settlement) and not order.gives_back:
                 keeping.append(self._keep(waiting, order))
@@ -184,7 +184,7 @@ class Teller:
 
     def _fail(self, waiting: _Waiting, error: BooksAway, cause: Exception | None = None) -> None:
         order, future, _, opens = waiting
-        if opens:
+        if opens and isinstance(order, Hold):
             self._repeated.discard(order.id)
         if isinstance(order, Settlement):
             self.let_in_calls.discard(order.hold.id)  # what is on disk is all that is left of it
