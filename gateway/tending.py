@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 
 from gateway.accounts import Renewal
@@ -14,7 +14,7 @@ from gateway.tab import Tab
 RENEWALS_A_LEASE = 4
 SWEEP_EVERY = 5.0
 REPLAY_SECONDS = 3.0
-"""Longer than this no turn is at what was spilled: leases are not to wait for it."""
+"""Longer than this no turn is at what was spilled: sweeping is not to wait for it."""
 
 logger = logging.getLogger(__name__)
 
@@ -30,23 +30,24 @@ class Tending:
         self._clock = clock
         self._open = open_calls
         self._renew_every = lease_seconds / RENEWALS_A_LEASE
-        self._renewed_at = clock.monotonic()
 
     async def run(self) -> None:
-        """Go on until cancelled."""
+        """Go on until cancelled; leases wait for nothing else."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._go_on(self._renew, self._renew_every))
+            group.create_task(self._go_on(self._tidy, min(SWEEP_EVERY, self._renew_every)))
+
+    async def _go_on(self, work: Callable[[], Awaitable[None]], every: float) -> None:
         while True:
-            await self._clock.sleep(min(SWEEP_EVERY, self._renew_every))
+            await self._clock.sleep(every)
             try:
-                await self._take_turn()
+                await work()
             except BooksAway:
                 continue  # logged where it happened; the next turn tries again
             except Exception:  # if this loop ended, the leases of all calls would
                 logger.exception("the books could not be tended; it is tried again")
 
-    async def _take_turn(self) -> None:
-        if self._clock.monotonic() - self._renewed_at >= self._renew_every:
-            await self._renew()
-            self._renewed_at = self._clock.monotonic()
+    async def _tidy(self) -> None:
         await self._teller.books.sweep()
         await self._replay()
 

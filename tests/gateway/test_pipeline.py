@@ -1,16 +1,17 @@
 """A call from the key to the ledger, whole and streamed."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from uuid import UUID
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 
-from gateway.accounts import Order, Settlement, Verdict
+from gateway.accounts import Kept, Order, Settlement, Verdict
 from gateway.errors import BooksAway, BudgetExceeded, Unauthenticated
 from gateway.exchange import Timeouts
-from gateway.memory import MemoryBooks
+from gateway.memory import MemoryBooks, MemorySpill
 from gateway.principal import Policy
 from tests.support.clock import FakeClock, idle
 from tests.support.engine import (
@@ -169,17 +170,26 @@ async def test_tending_outlives_what_nobody_thought_of(
     tending.cancel()
 
 
-async def test_the_lease_of_a_long_call_is_kept(clock: FakeClock) -> None:
+class HangingSpill(MemorySpill):
+    """A disk that does not answer."""
+
+    async def kept(self, under_way: Container[UUID] = ()) -> Sequence[Kept]:
+        return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]  # nothing comes
+
+
+@pytest.mark.parametrize("spill", [MemorySpill(), HangingSpill()], ids=["", "while a disk hangs"])
+async def test_the_lease_of_a_long_call_is_kept(clock: FakeClock, spill: MemorySpill) -> None:
     ended = asyncio.Event()
     patient = make_provider(timeouts=Timeouts(idle=500.0))
     models = [make_model(make_deployment(provider=patient))]
-    rig = Rig(streams(*WORDS, ended, DONE), clock=clock, accounts=BOUNDED, models=models)
+    rig = Rig(streams(*WORDS, ended, DONE), clock=clock, accounts=BOUNDED, models=models, spill=spill)
     tending = asyncio.create_task(rig.gateway.tending().run())
     running = asyncio.create_task(rig.stream(Listener(), timeout=1000.0))
     await idle()
     for _ in range(10):
         await clock.turn(12)
         assert not running.done()
+    assert await rig.books.sweep() == 0
     assert len(rig.books.tally.holds) == 1
     ended.set()
     await running

@@ -129,12 +129,13 @@ class Rig:
         models: Sequence[Model] = (),
         accounts: Sequence[Account] = (),
         books: Callable[[MemoryBooks], Books] = lambda books: books,
+        spill: MemorySpill | None = None,
         effort: Effort | None = None,
         **principal: Any,
     ) -> None:
         self.clock = clock
         self.books = MemoryBooks(clock)  # type: ignore[arg-type]
-        self.spill = MemorySpill()
+        self.spill = spill or MemorySpill()
         self.script = Script(*acts)
         self.principal = make_principal(*accounts, **principal)
         self.gateway = Gateway(
