@@ -21,7 +21,7 @@ from usage.books.sqlite import SqliteBooks
 from usage.commits import Commits
 from usage.drain.failures import Away
 from usage.drain.lag import read_backlog
-from usage.ledger import entries_known
+from usage.ledger import entries_known, ledger_is_blank
 
 TEND_EVERY = 1.0
 LOOKED_WITHIN = 0.5
@@ -112,6 +112,7 @@ class DistributedBookkeeping:
         self.books = RedisBooks(
             settings.REDIS_URL,
             sums=ledger_sums,
+            is_blank=ledger_is_blank,
             in_ledger=entries_known,
             lease_ms=settings.GATEWAY_LEASE_SECONDS * 1000,
             replicas=settings.GATEWAY_REDIS_REPLICAS,

@@ -24,5 +24,15 @@ async def entries_known(identifiers: Sequence[UUID]) -> set[UUID]:
     return known
 
 
+async def ledger_is_blank() -> bool:
+    """Whether nothing was ever booked; `BooksAway` while the database cannot be asked."""
+    try:
+        async with asyncio.timeout(ANSWERS_WITHIN):
+            has_any: bool = await database_sync_to_async(LedgerEntry.objects.exists)()
+    except (Error, TimeoutError) as error:
+        raise BooksAway from error
+    return not has_any
+
+
 def _known(identifiers: Sequence[UUID]) -> set[UUID]:
     return set(LedgerEntry.objects.filter(pk__in=identifiers).values_list("pk", flat=True))

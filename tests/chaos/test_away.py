@@ -12,6 +12,7 @@ from tests.support.crowd import Call, Made, keep_calling, make_all
 from tests.support.fleet import Fleet, own_fleet
 from tests.support.gateway_server import Row
 from tests.support.own_servers import lose_everything
+from tests.support.processes import frozen
 from tests.support.provider_paces import answer_in_time
 from tests.support.provider_scripts import COMPLETION_TOKENS, PROMPT_TOKENS
 from tests.support.provider_stub import ProviderStub
@@ -69,7 +70,7 @@ def provider() -> Iterator[ProviderStub]:
 def fleet(provider: ProviderStub) -> Iterator[Fleet]:
     lease = str(LEASE_SECONDS)
     configuration = CONFIGURATION.format(url=provider.url())
-    with own_fleet(configuration, allowing=["globex"], GATEWAY_LEASE_SECONDS=lease) as fleet:
+    with own_fleet(configuration, GATEWAY_LEASE_SECONDS=lease) as fleet:
         yield fleet
 
 
@@ -149,9 +150,8 @@ async def test_a_redis_that_hangs_is_waited_for_as_the_tenant_says(
     allowing = Asking(fleet, "globex", "globex-key-00000001")
 
     async def redis_hangs() -> None:
-        fleet.redis.pause()
-        await asyncio.sleep(REDIS_HANGS_SECONDS)
-        fleet.redis.resume()
+        with frozen(fleet.redis.pid):
+            await asyncio.sleep(REDIS_HANGS_SECONDS)
 
     await refusing.once_everywhere()
     await allowing.once_everywhere()

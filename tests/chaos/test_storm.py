@@ -75,7 +75,7 @@ def provider() -> Iterator[ProviderStub]:
 def fleet(request: pytest.FixtureRequest, provider: ProviderStub) -> Iterator[Fleet]:
     fsync: Fsync = request.param
     configuration = stub_at(provider.url(), timeout=PATIENT) + TENANTS
-    with own_fleet(configuration, fsync=fsync, allowing=["globex"], GATEWAY_LEASE_SECONDS="3") as fleet:
+    with own_fleet(configuration, fsync=fsync, GATEWAY_LEASE_SECONDS="3") as fleet:
         yield fleet
 
 

@@ -6,13 +6,13 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
 
 from tests.support.caller import Caller, fresh
 from tests.support.gateway_server import GatewayServer, configured_gateway
 from tests.support.ports import answers
+from tests.support.processes import frozen
 from tests.support.provider_scripts import completion, replies
 from tests.support.provider_stub import ProviderStub
 from tests.support.servers import postgresql_database, redis_database
@@ -71,15 +71,6 @@ def is_alive(process: int) -> bool:
         ["ps", "-o", "state=", "-p", str(process)], capture_output=True, text=True, check=False
     )
     return state.stdout.strip() not in ("", "Z")
-
-
-@contextmanager
-def frozen(process: int) -> Iterator[None]:
-    os.kill(process, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(process, signal.SIGCONT)
 
 
 @pytest.mark.parametrize("name", ["web 1", "web 2"])

@@ -23,6 +23,7 @@ SELECT coalesce(lineage, budget.{scope}_id) FROM tenants_budget budget
 LEFT JOIN tenants_apikey key ON key.id = budget.key_id WHERE budget.{scope}_id IS NOT NULL
 """
 _COUNTED = {"nano": "sum(charge_nano)", "requests": "count(*) FILTER (WHERE corrects IS NULL)"}
+_SPILLED = ("*.hold", "*.settlement")
 _SHORT = frozenset({"second", "minute", "hour", "burst"})
 """Windows that are forgotten when they are over."""
 
@@ -65,7 +66,7 @@ class BooksProof:
                 unready=sum(
                     redis.hget(shard_key(shard, "state"), "status") != b"ready" for shard in range(SHARDS)
                 ),
-                spilled=len([*self._spilled.glob("*.settlement")]),
+                spilled=sum(1 for kind in _SPILLED for _ in self._spilled.glob(kind)),
             )
         return dict(+counts)
 

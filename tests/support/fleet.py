@@ -1,17 +1,16 @@
 """A gateway of several processes on servers of its own, where any part may be troubled by itself."""
 
 import asyncio
-import os
-import signal
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.support.gateway_server import GatewayServer, WebProcess, configured_gateway, is_ready
 from tests.support.own_servers import Fsync, OwnPostgresql, durable_redis, own_postgresql
+from tests.support.processes import frozen
 from tests.support.redis_server import OwnRedis
 from tests.support.waiting import eventually
 
@@ -36,8 +35,6 @@ class Fleet:
     gateway: GatewayServer
     redis: OwnRedis
     postgresql: OwnPostgresql
-    allowing: frozenset[str]
-    """Tenants whose calls are made though the books are away."""
     turns: Turns = field(default_factory=Turns)
     _deaths: defaultdict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
     _silences: defaultdict[int | str, list[tuple[float, float]]] = field(
@@ -62,12 +59,8 @@ class Fleet:
 
     async def freeze(self, web: WebProcess, seconds: float) -> None:
         """Let a web process stand still, and go on whatever becomes of us; it serves when this returns."""
-        with self.silence(web.port):
-            os.kill(web.pid, signal.SIGSTOP)
-            try:
-                await asyncio.sleep(seconds)
-            finally:
-                os.kill(web.pid, signal.SIGCONT)
+        with self.silence(web.port), frozen(web.pid):
+            await asyncio.sleep(seconds)
         await asyncio.to_thread(web.await_ready)
 
     @contextmanager
@@ -89,9 +82,7 @@ class Fleet:
 
 
 @contextmanager
-def own_fleet(
-    configuration: str, *, fsync: Fsync = "everysec", allowing: Iterable[str] = (), **options: Any
-) -> Iterator[Fleet]:
+def own_fleet(configuration: str, *, fsync: Fsync = "everysec", **options: Any) -> Iterator[Fleet]:
     """All of it running; nothing of it is left in the end, whatever was done to it."""
     with (
         own_postgresql() as postgresql,
@@ -100,7 +91,7 @@ def own_fleet(
     ):
         try:
             gateway.start()
-            yield Fleet(gateway, redis, postgresql, frozenset(allowing))
+            yield Fleet(gateway, redis, postgresql)
         finally:
             gateway.kill()
 

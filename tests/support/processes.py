@@ -4,7 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -85,6 +86,16 @@ def manage(*arguments: str, environment: Mapping[str, str], told: str = "") -> s
     )
     assert done.returncode == 0, f"{arguments} failed:\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
     return done.stdout
+
+
+@contextmanager
+def frozen(process: int) -> Iterator[None]:
+    """Let a process stand still meanwhile: its connections stand, and it says nothing."""
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)
 
 
 def bare(environment: Mapping[str, str]) -> dict[str, str]:

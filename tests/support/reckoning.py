@@ -66,8 +66,6 @@ class Case:
     """A process that had it was killed."""
     died_later: bool
     """So it was, while it had it or afterwards."""
-    allows: bool
-    """Its tenant has calls made though the books are away: such a call is known to its process alone."""
 
     @property
     def entries(self) -> list[Row]:
@@ -113,11 +111,6 @@ class Case:
     def is_at_bound(self) -> bool:
         """Whether nobody knows, and it is booked at the most that it can have cost."""
         return [one.last.status for one in self.charged] == ["unsettled"] and self.charge >= self.bill
-
-    @property
-    def is_forgotten(self) -> bool:
-        """Whether nothing is known of it, and nothing was promised."""
-        return not self.rows and self.allows and self.died_later and not self.made.answered
 
     @property
     def is_counted(self) -> bool:
@@ -171,7 +164,7 @@ def what_is_to_be_paid_is_something(case: Case) -> bool:
 
 
 def what_the_provider_heard_is_booked(case: Case) -> bool:
-    return not case.heard or len(case.charged) == 1 or case.is_forgotten
+    return not case.heard or len(case.charged) == 1
 
 
 def what_was_answered_is_exact(case: Case) -> bool:
@@ -184,7 +177,7 @@ def what_a_process_saw_to_its_end_is_exact(case: Case) -> bool:
 
 def what_nobody_saw_is_at_its_bound(case: Case) -> bool:
     is_known = case.is_exact or case.is_at_bound or (case.made.left and case.is_counted)
-    return not case.heard or is_known or case.is_forgotten
+    return not case.heard or is_known
 
 
 def what_no_provider_heard_costs_nothing(case: Case) -> bool:
@@ -245,7 +238,6 @@ def cases_of(fleet: Fleet, provider: ProviderStub, made: Sequence[Made], *, bill
             bill=bill,
             died_meanwhile=_died(fleet, one, _NOTICED_WITHIN),
             died_later=_died(fleet, one, inf),
-            allows=one.call.caller.tenant in fleet.allowing,
         )
         for one in made
     ]

@@ -1,7 +1,6 @@
-"""A redis-server of a test's own, which may be paused, killed, wiped, started again and left behind."""
+"""A redis-server of a test's own, which may be frozen, killed, wiped, started again and left behind."""
 
 import shutil
-import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,19 +35,17 @@ class OwnRedis:
         """A client that waits for nothing."""
         return Redis(port=self.port, protocol=2)
 
+    @property
+    def pid(self) -> int:
+        """Its process, which must be there."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Begin, with what was written to the folder; it answers when this returns."""
         told = ["--port", str(self.port), "--dir", str(self.folder), "--save", "", "--bind", "127.0.0.1"]
         self._process = subprocess.Popen([redis_binary(), *told, *self._options], stdout=subprocess.DEVNULL)
         assert eventually(self._answers), "redis-server did not start"
-
-    def pause(self) -> None:
-        """Let it hang: connections stand, nobody answers."""
-        self._running.send_signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Let it go on."""
-        self._running.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """End it on the spot."""
@@ -78,11 +75,6 @@ class OwnRedis:
     def promote(self) -> None:
         """Stop following: what the master is told from now on is not heard here."""
         self._ask("REPLICAOF", "NO", "ONE")
-
-    @property
-    def _running(self) -> subprocess.Popen[bytes]:
-        assert self._process is not None
-        return self._process
 
     def _ask(self, *command: str) -> Any:
         with self.client as client:

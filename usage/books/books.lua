@@ -240,4 +240,4 @@ if status ~= 'lost' then
   end
   write_counters()
 end
-return cmsgpack.pack({ status, seq, at, now, drained, last, loss, sums == '1', verdicts })
+return cmsgpack.pack({ status, seq, at, now, drained, last, loss, tonumber(sums), verdicts })

@@ -28,6 +28,10 @@ _FIELD = LINE.decode()
 _encode = msgspec.msgpack.Encoder().encode
 
 
+TAIL, SUMMED, BLANK = 0, 1, 2
+"""The counters stay, and lack a short tail; they are the ledger's sums; or there was nothing to sum."""
+
+
 class Receipt(Struct, frozen=True, array_like=True, gc=False):
     """What a shard says to a batch."""
 
@@ -43,8 +47,8 @@ class Receipt(Struct, frozen=True, array_like=True, gc=False):
     """The last line of its journal that this batch wrote or found there."""
     loss: str
     """Which loss was its last."""
-    sums: bool
-    """Whether after that loss its counters were to be summed from the ledger."""
+    sums: Literal[0, 1, 2]
+    """What its counters were made from after that loss: `TAIL`, `SUMMED` or `BLANK`."""
     verdicts: list[list[int]]
 
 

@@ -1,5 +1,6 @@
 -- The way of a lost shard back to service, step by step; see docs/decisions/0011 and usage/books/redis_recovery.py.
--- KEYS: the shard's state, the claim to rebuild it. ARGV: step, claimant, loss, milliseconds, counters as MessagePack.
+-- KEYS: the shard's state, the claim to rebuild it. ARGV: step, claimant, loss, milliseconds, and what a step takes:
+-- what the counters were made from, or counters as MessagePack.
 
 local step, claimant, loss, milliseconds = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local prefix = string.sub(KEYS[1], 1, -6)
@@ -21,7 +22,7 @@ if step == 'claim' then
 elseif not owner then
   return 0
 elseif step == 'open' then
-  redis.call('HSET', KEYS[1], 'status', 'rebuilding', 'since', whole(milliseconds))
+  redis.call('HSET', KEYS[1], 'status', 'rebuilding', 'since', whole(milliseconds), 'sums', ARGV[5])
   redis.call('DEL', KEYS[2])
   return 1
 end

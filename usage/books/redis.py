@@ -21,7 +21,7 @@ from usage.books.orders import Batch, Receipt
 from usage.books.redis_condition import Condition, look_at_server
 from usage.books.redis_errands import Errand, InLedger, after_ledger
 from usage.books.redis_outstanding import Outstanding
-from usage.books.redis_recovery import LedgerSums, Recovery
+from usage.books.redis_recovery import LedgerIsBlank, LedgerSums, Recovery
 from usage.books.redis_shards import Shards, Terms
 from usage.books.shards import SHARDS, shard_key
 
@@ -37,6 +37,7 @@ class RedisBooks:
         url: str,
         *,
         sums: LedgerSums,
+        is_blank: LedgerIsBlank,
         in_ledger: InLedger,
         clock: Clock | None = None,
         lease_ms: int = 60_000,
@@ -63,6 +64,7 @@ class RedisBooks:
             outstanding=self._outstanding,
             carry=self._carry,
             sums=sums,
+            is_blank=is_blank,
             in_ledger=in_ledger,
         )
 

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from gateway.accounts import Order
 from gateway.errors import BooksAway
-from usage.books.orders import Receipt
+from usage.books.orders import BLANK, SUMMED, TAIL, Receipt
 from usage.books.redis_errands import Errand, InLedger
 from usage.books.redis_outstanding import Outstanding, Written
 from usage.books.redis_shards import Shards
@@ -52,6 +52,10 @@ class LedgerSums(Protocol):
         """What every account of a shard's tenants has spent in its window of now."""
 
 
+LedgerIsBlank = Callable[[], Awaitable[bool]]
+"""Whether the ledger never had an entry, or `BooksAway` while it cannot be asked."""
+
+
 class Recovery:
     """Tends the shards for one process."""
 
@@ -62,12 +66,14 @@ class Recovery:
         outstanding: Sequence[Outstanding],
         carry: Callable[[Sequence[Errand]], Awaitable[None]],
         sums: LedgerSums,
+        is_blank: LedgerIsBlank,
         in_ledger: InLedger,
     ) -> None:
         self._shards = shards
         self._outstanding = outstanding
         self._carry = carry
         self._sums = sums
+        self._is_blank = is_blank
         self._in_ledger = in_ledger
         self._claimant = uuid4().hex.encode()
         self._rebuilding: dict[int, asyncio.Task[None]] = {}
@@ -118,28 +124,30 @@ class Recovery:
 
     async def _rebuild(self, shard: int, receipt: Receipt) -> None:
         try:
-            if receipt.sums and not await self._restore(shard, receipt):
-                return
-            await self._step(b"open", shard, receipt, receipt.now)
+            made_from = await self._restore(shard, receipt) if receipt.sums else TAIL
+            if made_from is not None:
+                await self._step(b"open", shard, receipt, receipt.now, b"%d" % made_from)
         except BooksAway as error:
             logger.warning("the books of shard %d cannot be rebuilt yet: %r", shard, error.__cause__)
         except Exception:  # nobody awaits this task: it says so itself, and the next look begins it again
             logger.exception("the books of shard %d cannot be rebuilt", shard)
 
-    async def _restore(self, shard: int, receipt: Receipt) -> bool:
-        """Sum the counters, once all that is left of the journal is in the ledger."""
-        lost_at = int(receipt.loss.partition("-")[0])
-        if receipt.now - lost_at < self._shards.terms.rebuild_ms // 3:
-            return False  # what drainers had in their hands then is on its way to the ledger
+    async def _restore(self, shard: int, receipt: Receipt) -> int | None:
+        """Sum the counters, once what is left of the journal is in the ledger; what they were made from."""
         if await self._shards.command(b"XLEN", journal_key(shard).encode()):
             logger.warning("the books of shard %d wait until its journal is drained", shard)
-            return False
+            return None
+        if await self._is_blank():
+            return BLANK
+        lost_at = int(receipt.loss.partition("-")[0])
+        if receipt.now - lost_at < self._shards.terms.rebuild_ms // 3:
+            return None  # what drainers had in their hands then is on its way to the ledger
         rows = await self._sums(shard, receipt.now)
         for at in range(0, len(rows), _AT_ONCE):
             some = msgspec.msgpack.encode(rows[at : at + _AT_ONCE])
             if not await self._step(b"restore", shard, receipt, receipt.now, some):
-                return False
-        return True
+                return None
+        return SUMMED
 
     async def _step(self, name: bytes, shard: int, receipt: Receipt, milliseconds: int, *more: bytes) -> bool:
         keys = (shard_key(shard, "state").encode(), shard_key(shard, "claim").encode())
@@ -167,7 +175,9 @@ class Recovery:
 
     async def _errands(self, kept: Outstanding, lost: list[Written], receipt: Receipt) -> list[Errand]:
         closed = [one for written in lost for one in written.closed]
-        if not receipt.sums:
+        if (
+            receipt.sums != SUMMED
+        ):  # what came to the ledger since is in no counter, and its line only repeats
             settled = [Errand(one.settlement, again=True, correction=one.correction) for one in closed]
             return [*(Errand(hold, again=True) for hold in kept.holds.values()), *settled]
         identifiers = [identifier for one in closed for identifier in one.identifiers]

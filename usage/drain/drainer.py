@@ -17,7 +17,7 @@ from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 
-from usage.drain.failures import Away, Refused
+from usage.drain.failures import Away, Forgotten, Refused
 from usage.drain.journal import Journal, Waiting
 from usage.drain.ledger import Ledger
 
@@ -64,7 +64,7 @@ class Drainer:
                 self._begin()
                 self._pump(self._journal.read, goes_on=lambda _: not self._stopping)
             except Away as away:
-                self._wait(str(away))
+                self._wait(away)
 
     def stop(self) -> None:
         """Let `run` end, also where it waits; takes no lock, so that a signal may call it at any moment."""
@@ -140,9 +140,11 @@ class Drainer:
             logger.exception("what the ledger needs ahead of time could not be made")
             self._upkeep_at = self._monotonic() + _UPKEEP_AGAIN
 
-    def _wait(self, outage: str) -> None:
+    def _wait(self, away: Away) -> None:
+        outage = str(away)
         if outage != self._outage:
-            logger.error("the drain waits: %s", outage)
+            level = logging.WARNING if isinstance(away, Forgotten) else logging.ERROR
+            logger.log(level, "the drain waits: %s", outage)
             self._outage = outage
         with suppress(Empty):
             self._stops.get(timeout=self._pause)

@@ -8,6 +8,8 @@ from redis.exceptions import RedisError
 
 _ABOUT_THE_DATA = ("22", "23", "54")
 """Classes of SQLSTATE that stay as long as the line does: data, constraints, limits. All else may pass."""
+_FORGOTTEN = ("NOGROUP", "UNBLOCKED", "no such key")
+"""How Redis begins to say that a stream or its group is not there any more."""
 
 
 class Refused(Exception):
@@ -20,6 +22,10 @@ class Refused(Exception):
 
 class Away(Exception):
     """Redis or PostgreSQL cannot do its part now; the lines are fine."""
+
+
+class Forgotten(Away):
+    """Redis was emptied, as it is before a first start: what it forgot is made anew."""
 
 
 @contextmanager
@@ -43,4 +49,5 @@ def redis_faults() -> Iterator[None]:
     try:
         yield
     except RedisError as error:
-        raise Away(f"Redis: {error}") from error
+        kind = Forgotten if str(error).startswith(_FORGOTTEN) else Away
+        raise kind(f"Redis: {error}") from error

@@ -35,6 +35,8 @@ _LINES_AT_ONCE = 500
 PACE_SECONDS = 0.1
 """How long few lines wait for company: a commit costs as much for one line as for hundreds."""
 _TIMEOUT = 5.0
+_AT_FIRST = 1.0
+"""Who begins takes over sooner: often it follows one that died, and lost shards wait for its lines."""
 _LOOK_FOR_DEAD_EVERY = 5.0
 
 _SHARDS = range(SHARDS)
@@ -82,6 +84,7 @@ class Journal:
         self._monotonic = monotonic
         self._rest = rest
         self._take_over_after = take_over_after
+        self._patience = min(_AT_FIRST, take_over_after)
         self._forget_after = forget_after
         self._pace = pace
         self._next_read_at = 0.0
@@ -104,7 +107,8 @@ class Journal:
         """The next lines: those in hand first, then new ones, for which it waits if told to."""
         with redis_faults():
             if self._monotonic() >= self._look_for_dead_at:
-                self._take_over(self._take_over_after)
+                self._take_over(self._patience)
+                self._patience = self._take_over_after
             if self._pending_after:
                 found = self._read(self._pending_after, None)
                 if found:

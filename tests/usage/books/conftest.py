@@ -95,6 +95,7 @@ async def opened(redis_url: str, ledger: Ledger, clock: FakeClock) -> AsyncItera
         async def open_books(url: str = redis_url, **options: Any) -> RedisBooks:
             defaults: dict[str, Any] = {
                 "sums": ledger.sums,
+                "is_blank": ledger.is_blank,
                 "in_ledger": ledger.holds,
                 "clock": clock,
                 "rebuild_ms": 0,

@@ -145,10 +145,15 @@ class Ledger:
     def __init__(self) -> None:
         self.spent: dict[int, list[Spent]] = {}
         self.known: set[UUID] = set()
+        self.blank = False
 
     async def sums(self, shard: int, now_ms: int) -> Sequence[Spent]:
         """What the test says of a shard."""
         return self.spent.get(shard, [])
+
+    async def is_blank(self) -> bool:
+        """Whether the test says that nothing is there."""
+        return self.blank
 
     async def holds(self, identifiers: Collection[UUID]) -> set[UUID]:
         """Those that the test says are there."""

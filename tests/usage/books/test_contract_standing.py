@@ -3,8 +3,10 @@
 from gateway.accounts import Account, Hold, Settlement
 from gateway.errors import BooksAway
 from gateway.standing import Standing
+from tests.support.clock import FakeClock
 from tests.support.engine import TENANT, make_account, make_entry, make_hold
 from tests.usage.books.shops import RedisShop, Shop, counted
+from usage.books.sqlite import SqliteBooks
 
 BUDGET = make_account("nano", limit=1_000)
 CALLS = make_account("requests", limit=3, window="minute", cooldown_ms=600_000)
@@ -140,3 +142,18 @@ async def test_a_shard_that_is_not_in_service_is_not_guessed_at(redis_shop: Redi
         except BooksAway:
             continue
         raise AssertionError(ask)
+
+
+async def test_a_reset_is_in_the_file(sqlite_books: SqliteBooks, clock: FakeClock) -> None:
+    """And not only with the next entry: the process may end before that."""
+    hold = make_hold(TOKENS, tokens=100)
+    await sqlite_books.post([hold, _settlement(hold, tokens=90)])
+    await sqlite_books.drain()
+    await sqlite_books.reset(TENANT, (TOKENS,))
+    await sqlite_books.close()
+    fresh = SqliteBooks(sqlite_books.path, clock=clock)
+    await fresh.open()
+    try:
+        assert [one.used for one in await fresh.look(TENANT, (TOKENS,))] == [0]
+    finally:
+        await fresh.close()

@@ -67,6 +67,7 @@ class Twins(RuleBasedStateMachine):
         books = RedisBooks(
             self.url,
             sums=ledger.sums,
+            is_blank=ledger.is_blank,
             in_ledger=ledger.holds,
             clock=self.clock,
             lease_ms=LEASE_MS,

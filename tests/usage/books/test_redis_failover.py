@@ -13,6 +13,7 @@ from gateway.accounts import Hold
 from gateway.errors import BooksAway
 from tests.support.clock import FakeClock
 from tests.support.engine import make_hold
+from tests.support.processes import frozen
 from tests.support.redis_server import OwnRedis, own_redis
 from tests.usage.books.conftest import Open
 from tests.usage.books.losses import BUDGET, SHARD, STATE, TOTAL, grant, granted, pass_time, settlement
@@ -285,12 +286,8 @@ async def test_with_replicas_asked_for_nothing_counts_that_they_did_not_hear(
     assert await granted(books, 200) == 200
     assert (await books.condition()).wrong == ()
     hold = make_hold(BUDGET, nano=300)
-    cluster.replica.pause()
-    try:
-        with pytest.raises(BooksAway):
-            await books.post([hold])
-    finally:
-        cluster.replica.resume()
+    with frozen(cluster.replica.pid), pytest.raises(BooksAway):
+        await books.post([hold])
     cluster.replica.catch_up(cluster.master)
     assert not (await books.post([hold]))[0].failed
     assert counted(RedisShop(books, cluster.master.client, cluster.clock), BUDGET) == (0, 500)

@@ -12,6 +12,7 @@ from gateway.accounts import Claim, Claimed, Hold, Order, Renewal, Settlement
 from gateway.errors import BooksAway
 from tests.support.clock import FakeClock
 from tests.support.engine import TENANT, make_account, make_entry, make_hold
+from tests.support.processes import frozen
 from tests.support.redis_server import OwnRedis
 from tests.usage.books.conftest import Open
 from tests.usage.books.proxy import proxied
@@ -154,15 +155,12 @@ async def test_a_redis_that_hangs_is_away_and_comes_back(
     books = await opened(server.url, reply_timeout=0.2)
     await make_ready(books)
     hold, refused = make_hold(BUDGET, nano=600), make_hold(BUDGET, nano=600)
-    server.pause()
-    try:
+    with frozen(server.pid):
         began = time.monotonic()
         for order in (hold, refused):
             with pytest.raises(BooksAway):
                 await books.post([order])
         assert time.monotonic() - began < 2
-    finally:
-        server.resume()
     verdicts = await books.post([hold, refused, _settlement(hold, 500)])
     assert [verdict.refusal is None for verdict in verdicts] == [True, False, True]
     assert counted(_shop(books, server, clock), BUDGET) == (500, 0)

@@ -1,6 +1,7 @@
 """From the journal to the ledger: each line once, whoever moves it."""
 
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -10,10 +11,18 @@ from tests.support.waiting import eventually
 from tests.usage.drain.conftest import Making, Works
 from usage.books.shards import SHARDS, journal_key
 from usage.drain.drainer import UPKEEP_EVERY
-from usage.drain.journal import GROUP
+from usage.drain.journal import GROUP, Waiting
 from usage.drain.ledger import Ledger
 
 pytestmark = pytest.mark.servers
+
+
+AT_FIRST_MS = 1_000
+
+
+def idle_ms(works: Works, one: Waiting) -> int:
+    found: list[Any] = works.redis.xpending_range(journal_key(one.shard), GROUP, one.id, one.id, 1)
+    return int(found[0]["time_since_delivered"])
 
 
 def consumers(works: Works) -> set[bytes]:
@@ -80,6 +89,16 @@ def test_lines_of_a_drainer_that_died_are_taken_over(works: Works, entries: Maki
     with works.running(works.drainer(journal=works.journal(take_over_after=0))):
         assert works.eventually_rows(20) == 20
         assert eventually(lambda: works.left() == 0)
+
+
+def test_who_begins_waits_a_second_for_those_who_ended(works: Works, entries: Making) -> None:
+    works.write(entries(20))
+    with closing(works.journal()) as dead, closing(works.journal()) as follower:
+        dead.join()
+        in_hand = dead.read()
+        assert eventually(lambda: all(idle_ms(works, one) > AT_FIRST_MS for one in in_hand))
+        follower.join()
+        assert follower.read(block_ms=None) == in_hand
 
 
 def test_a_drainer_looks_for_dead_ones_every_five_seconds(works: Works, entries: Making) -> None:

@@ -87,6 +87,20 @@ def test_a_wiped_redis_gets_its_group_again(works: Works, entries: Making) -> No
         assert eventually(lambda: works.left() == 0)
 
 
+def test_a_wiped_redis_is_no_error_of_the_drain(
+    works: Works, entries: Making, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As it is emptied before a first start, while the drain has begun already."""
+    with works.running(works.drainer()):
+        works.write(entries(1))
+        assert works.eventually_rows(1) == 1
+        works.redis.flushall()
+        assert eventually(lambda: "the drain waits: Redis" in caplog.text)
+        works.write(entries(2))
+        assert works.eventually_rows(3) == 3
+    assert max(record.levelno for record in caplog.records) == logging.WARNING
+
+
 def test_a_redis_that_is_wiped_between_commit_and_acknowledgement(works: Works, entries: Making) -> None:
     with works.running(works.drainer()):
         with works.locked():
