@@ -3,7 +3,8 @@
 from functools import lru_cache
 
 from api.asgi import Message, Send, WriteWhole
-from gateway.call import Event, Outcome, Served
+from api.dialect import StreamRenderer
+from gateway.call import Event, Outcome, Rate, Served
 from gateway.errors import GatewayError
 
 _JSON = b"content-type: application/json\r\n"
@@ -17,10 +18,13 @@ class Answer:
     """One HTTP answer, begun at most once."""
 
     def __init__(self, send: Send, request_id: str, write_whole: WriteWhole | None = None) -> None:
+        self.besides = b""
+        """Lines for every head of this answer, whatever it says."""
         self._send = send
         self._write_whole = write_whole
         self.request_id = request_id
         self.started = False
+        self.renderer: StreamRenderer | None = None
 
     async def start(self, served: Served) -> None:
         """Begin a stream: from here on the status is said."""
@@ -28,13 +32,15 @@ class Answer:
 
     async def send(self, event: Event) -> None:
         """Pass events of the stream on."""
-        await self._send({"type": "http.response.body", "body": event.data, "more_body": True})
+        data = event.data if self.renderer is None else self.renderer.render(event)
+        if data:
+            await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def finish_stream(self, outcome: Outcome) -> None:
         """Send what waited for the ledger, and end."""
         if not self.started:
             await self.start(outcome.served)
-        await self._end(outcome.reply.body)
+        await self._end(outcome.reply.body if self.renderer is None else self.renderer.finish(outcome))
 
     async def reply(self, outcome: Outcome, body: bytes) -> None:
         """A whole answer."""
@@ -49,11 +55,11 @@ class Answer:
             head += b"".join([header_line(name, value) for name, value in reply.headers.items()])
         await self._whole(reply.status, head, body)
 
-    async def fail(self, error: GatewayError, body: bytes, allow: str = "") -> None:
+    async def fail(self, error: GatewayError, body: bytes, *, overhead_us: int, allow: str = "") -> None:
         """An error before anything was sent. A caller whose body was not read is not kept connected."""
-        head = _JSON
-        if error.retry_after is not None or error.status in (429, 503):
-            head += b"retry-after: %d\r\n" % max(1, -int(-(error.retry_after or 1) // 1))
+        head = _JSON + failed_head(error, overhead_us)
+        if error.pause is not None:
+            head += b"retry-after: %d\r\n" % error.pause
         if allow:
             head += header_line("allow", allow)
         if error.status in (413, 415):
@@ -68,6 +74,10 @@ class Answer:
     async def json(self, status: int, body: bytes) -> None:
         """A small answer that no model gave."""
         await self._whole(status, _JSON, body)
+
+    async def methods(self, allowed: str) -> None:
+        """What an address answers to."""
+        await self._whole(204, header_line("allow", allowed), b"")
 
     async def _whole(self, status: int, head: bytes, body: bytes) -> None:
         if self._write_whole is not None:
@@ -91,7 +101,7 @@ class Answer:
         await self._send({"type": "http.response.body", "body": body})
 
     def _request_line(self) -> bytes:
-        return b"x-request-id: %b\r\n" % self.request_id.encode("latin-1")
+        return b"x-request-id: %b\r\n%b" % (self.request_id.encode("latin-1"), self.besides)
 
 
 def header_line(name: str, value: str) -> bytes:
@@ -101,8 +111,23 @@ def header_line(name: str, value: str) -> bytes:
 
 def served_head(served: Served) -> bytes:
     """Who answers, and how far the caller's quotas are used, in the words OpenAI's clients read."""
-    lines = [_names_head(served.provider, served.model, served.cache)]
-    for rate in served.rates:
+    return _names_head(served.provider, served.model, served.cache) + _rates_head(served.rates)
+
+
+def failed_head(error: GatewayError, overhead_us: int) -> bytes:
+    """The same of a call that failed, and what it cost all the same."""
+    outcome = error.outcome
+    if outcome is None:
+        head, nano = _names_head("", "", "bypass") + _rates_head(error.rates), 0
+    else:
+        head, nano, overhead_us = served_head(outcome.served), outcome.charge_nano, outcome.overhead_us
+    costs = b"x-gateway-cost-usd: %b\r\nx-gateway-overhead-ms: %.3f\r\n"
+    return head + costs % (format_usd(nano), overhead_us / 1000)
+
+
+def _rates_head(rates: tuple[Rate, ...]) -> bytes:
+    lines = []
+    for rate in rates:
         limit, remaining, reset = _rate_names(rate.unit)
         lines.append(
             b"%b%d\r\n%b%d\r\n%b%.3fs\r\n"
@@ -114,7 +139,7 @@ def served_head(served: Served) -> bytes:
 @lru_cache(maxsize=1024)
 def _names_head(provider: str, model: str, cache: str) -> bytes:
     names = {"x-gateway-provider": provider, "x-gateway-model": model, "x-gateway-cache": cache}
-    return b"".join([header_line(*pair) for pair in names.items()])
+    return b"".join([header_line(*pair) for pair in names.items() if pair[1]])
 
 
 @lru_cache

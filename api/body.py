@@ -1,12 +1,19 @@
 """Reading a request's body, no further than it is welcome."""
 
+import asyncio
+import zlib
 from collections.abc import Mapping
 
 from api.asgi import Receive
-from gateway.errors import GatewayError, TooLarge, UnsupportedMedia
+from gateway.errors import GatewayError, InvalidRequest, TooLarge, UnsupportedMedia
 
 _READ_AS_JSON = frozenset({"", "application/x-www-form-urlencoded", "text/plain", "application/octet-stream"})
+_ENCODINGS = (b"identity", b"gzip")
 _LONG = 65_536
+_GZIP = 31
+"""zlib's number for a stream with gzip's head and checksum."""
+_QUICK = 1_024
+"""Bytes that are unpacked on the loop: they may grow a thousandfold."""
 
 
 class CallerLeft(GatewayError):
@@ -16,9 +23,36 @@ class CallerLeft(GatewayError):
     status = 499
 
 
-async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> bytes:
-    """The whole body; one that is too large, or not JSON, is refused without reading it."""
-    check_media(headers)
+async def read_body(
+    receive: Receive, headers: Mapping[bytes, bytes], limit: int, *, form: bool = False
+) -> bytes:
+    """The whole body; one that is too large, or not JSON or the form it should be, is refused unread."""
+    check_form(headers) if form else check_media(headers)
+    if headers.get(b"content-encoding", b"identity").lower() == b"gzip":
+        return await unpacked(await _read(receive, headers, limit), limit)
+    return await _read(receive, headers, limit)
+
+
+async def unpacked(body: bytes, limit: int) -> bytes:
+    """What was compressed; a body that would grow beyond its limit is left as soon as that shows."""
+    if len(body) > _QUICK:
+        return await asyncio.to_thread(_gunzip, body, limit)
+    return _gunzip(body, limit)
+
+
+def _gunzip(body: bytes, limit: int) -> bytes:
+    reader = zlib.decompressobj(wbits=_GZIP)
+    try:
+        plain = reader.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise InvalidRequest("The request body is not valid gzip.") from error
+    _check_size(plain, limit)
+    if not reader.eof or reader.unused_data:
+        raise InvalidRequest("The request body is not one whole gzip stream.")
+    return plain
+
+
+async def _read(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> bytes:
     declared = headers.get(b"content-length", b"0")
     if not declared.isdigit() or int(declared) > limit:
         raise TooLarge(f"The request body may be {limit} bytes long.")
@@ -48,15 +82,26 @@ def check_media(headers: Mapping[bytes, bytes]) -> None:
 
     A body is read as JSON whatever form or plain type a hurried client gives it: `curl -d` says form.
     """
-    encoding = headers.get(b"content-encoding", b"identity").lower()
-    if encoding != b"identity":
-        raise UnsupportedMedia("Send the request body without a content encoding.")
+    _check_encoding(headers)
     declared = headers.get(b"content-type")
     if declared is None or declared == b"application/json":
         return
     media = declared.decode("latin-1").partition(";")[0].strip().lower()
     if media not in _READ_AS_JSON and not media.endswith(("/json", "+json")):
         raise UnsupportedMedia
+
+
+def check_form(headers: Mapping[bytes, bytes]) -> None:
+    """Refuse what is declared to be something else than a form with files."""
+    _check_encoding(headers)
+    media = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if media != b"multipart/form-data":
+        raise UnsupportedMedia("The request body is not a form: send multipart/form-data.")
+
+
+def _check_encoding(headers: Mapping[bytes, bytes]) -> None:
+    if headers.get(b"content-encoding", b"identity").lower() not in _ENCODINGS:
+        raise UnsupportedMedia("Send the request body as it is, or compressed with gzip.")
 
 
 def _check_size(body: bytes | bytearray, limit: int) -> None:

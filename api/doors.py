@@ -1,29 +1,35 @@
 """Every address of the lane: found by an exact dict first, by prefix second."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
+from msgspec.json import encode
+from msgspec.structs import replace
 
-from api.dialects import openai
-from gateway.call import Ask, Outcome
+from api.asgi import Headers
+from api.dialect import Dialect
+from api.dialects import anthropic, gateway_v1, models_v1, openai, openai_responses, query
+from api.openai_bodies import (
+    parse_completion,
+    parse_image,
+    parse_moderation,
+    parse_rerank,
+    parse_speech,
+)
+from api.openai_forms import parse_transcription
+from api.telling.desk import Desk, Question
+from api.telling.health import tell_health
+from api.telling.limits import reset_limits, tell_limits
+from api.telling.models import list_models, tell_model
+from api.telling.providers import list_providers
+from api.telling.usage import tell_usage, tell_usage_stats
+from gateway.call import Ask
 from gateway.catalog import Model
-from gateway.errors import GatewayError
 
 
-class Dialect(Protocol):
-    """What each dialect's file provides to carriers."""
-
-    NAME: str
-
-    def render_reply(self, ask: Ask, outcome: Outcome) -> bytes:
-        """A whole answer."""
-
-    def render_error(self, error: GatewayError, request_id: str) -> bytes:
-        """An error as a body."""
-
-    def render_stream_error(self, error: GatewayError, request_id: str) -> bytes:
-        """An error as the last event of a stream."""
+class ModelLister(Dialect, Protocol):
+    """A dialect that has words for models."""
 
     def render_models(self, models: Iterable[Model]) -> bytes:
         """The list of models."""
@@ -32,11 +38,20 @@ class Dialect(Protocol):
         """One model."""
 
 
+class KeptTeller(Dialect, Protocol):
+    """A dialect whose answers are kept."""
+
+    def render_deleted(self, name: str) -> bytes:
+        """One that is kept no longer."""
+
+
 class Inference(Struct, frozen=True, kw_only=True):
     """A door behind which a model works: it costs, so it is admitted and settled."""
 
     dialect: Dialect
-    parse: Callable[[bytes], Ask]
+    parse: Callable[[bytes, Headers], Ask]
+    form: bool = False
+    """Its bodies are forms with files in them, not JSON."""
     method: str = "POST"
 
 
@@ -49,26 +64,114 @@ class Reading(Struct, frozen=True, kw_only=True):
     method: str = "GET"
 
 
-Door = Inference | Reading
+class Telling(Struct, frozen=True, kw_only=True):
+    """A door that tells what this process knows of what the caller may see; it costs nothing."""
 
-_OPENAI: Dialect = openai
+    dialect: Dialect
+    tell: Callable[[Desk, Question], Any]
+    """What is told, or what will be once it is awaited."""
+    render: Callable[[Any], bytes] = encode
+    read: Callable[[bytes], str | None] | None = None
+    """What of a body it needs to know."""
+    method: str = "GET"
+
+
+class Keeping(Struct, frozen=True, kw_only=True):
+    """A door to what was kept of a tenant's answers."""
+
+    dialect: KeptTeller
+    method: str = "GET, DELETE"
+
+
+Door = Inference | Reading | Keeping | Telling
+
+_OPENAI: ModelLister = openai
+_RESPONSES: KeptTeller = openai_responses
+_ANTHROPIC: ModelLister = anthropic
+_GATEWAY: Dialect = gateway_v1
+_MODELS: Dialect = models_v1
+_QUERY: Dialect = query
 
 DOORS: Mapping[str, Door] = {
     "/v1/chat/completions": Inference(dialect=_OPENAI, parse=openai.parse_chat),
+    "/v1/completions": Inference(dialect=_OPENAI, parse=parse_completion),
     "/v1/embeddings": Inference(dialect=_OPENAI, parse=openai.parse_embeddings),
+    "/v1/responses": Inference(dialect=_RESPONSES, parse=openai_responses.parse_response),
+    "/v1/moderations": Inference(dialect=_OPENAI, parse=parse_moderation),
+    "/v1/images/generations": Inference(dialect=_OPENAI, parse=parse_image),
+    "/v1/audio/speech": Inference(dialect=_OPENAI, parse=parse_speech),
+    "/v1/audio/transcriptions": Inference(dialect=_OPENAI, parse=parse_transcription, form=True),
+    "/v1/rerank": Inference(dialect=_OPENAI, parse=parse_rerank),
+    "/v1/messages": Inference(dialect=_ANTHROPIC, parse=anthropic.parse_message),
+    "/v1/messages/count_tokens": Inference(dialect=_ANTHROPIC, parse=anthropic.parse_count),
     "/v1/models": Reading(dialect=_OPENAI, name="models"),
+    "/api/v1/gateway/generate": Inference(dialect=_GATEWAY, parse=gateway_v1.parse_generate),
+    "/api/v1/gateway/generate/stream": Inference(dialect=_GATEWAY, parse=gateway_v1.parse_stream),
+    "/api/v1/gateway/embeddings": Inference(dialect=_GATEWAY, parse=gateway_v1.parse_embeddings),
+    "/api/v1/gateway/providers": Telling(
+        dialect=_GATEWAY, tell=list_providers, render=gateway_v1.render_providers
+    ),
+    "/api/v1/gateway/rate-limits": Telling(
+        dialect=_GATEWAY, tell=tell_limits, render=gateway_v1.render_limits
+    ),
+    "/api/v1/generate": Inference(dialect=_MODELS, parse=models_v1.parse_generate),
+    "/api/v1/models": Telling(dialect=_MODELS, tell=list_models, render=models_v1.render_models),
+    "/api/v1/health": Reading(dialect=_MODELS, name="live", needs_key=False),
+    "/api/v1/health/detailed": Telling(dialect=_MODELS, tell=tell_health),
+    "/api/v1/usage": Telling(dialect=_MODELS, tell=tell_usage),
+    "/api/v1/usage/stats": Telling(dialect=_MODELS, tell=tell_usage_stats),
+    "/query": Inference(dialect=_QUERY, parse=query.parse_query),
+    "/chat": Inference(dialect=_QUERY, parse=query.parse_chat),
+    "/stream": Inference(dialect=_QUERY, parse=query.parse_stream),
+    "/embeddings": Inference(dialect=_QUERY, parse=query.parse_embeddings),
+    "/providers": Telling(dialect=_QUERY, tell=list_providers, render=query.render_providers),
+    "/rate-limit/status": Telling(dialect=_QUERY, tell=tell_limits),
+    "/admin/reset-limits": Telling(dialect=_QUERY, tell=reset_limits, read=query.read_reset, method="POST"),
+    "/health/detailed": Telling(dialect=_QUERY, tell=tell_health),
     "/health": Reading(dialect=_OPENAI, name="live", needs_key=False),
     "/health/ready": Reading(dialect=_OPENAI, name="ready", needs_key=False),
 }
 
-PREFIXES: Mapping[str, Door] = {"/v1/models/": Reading(dialect=_OPENAI, name="model")}
+PREFIXES: Mapping[str, Door] = {
+    "/v1/models/": Reading(dialect=_OPENAI, name="model"),
+    "/api/v1/models/": Telling(dialect=_MODELS, tell=tell_model),
+    "/v1/responses/": Keeping(dialect=_RESPONSES),
+}
 
-LANE_ROOTS: Mapping[str, Dialect] = {"/v1/": _OPENAI, "/health": _OPENAI}
-"""Below these the lane answers whatever is asked, unknown addresses too."""
+NO_HEADERS: Headers = {}
+
+LANE_ROOTS: Mapping[str, Dialect] = {
+    "/v1/": _OPENAI,
+    "/health": _OPENAI,
+    "/api/v1/gateway/": _GATEWAY,
+    "/api/v1/": _MODELS,
+    "/query/": _QUERY,
+    "/chat/": _QUERY,
+    "/stream/": _QUERY,
+    "/embeddings/": _QUERY,
+    "/providers/": _QUERY,
+    "/rate-limit/": _QUERY,
+}
+"""Below these the lane answers whatever is asked, unknown addresses too; the first that fits counts."""
+
+DJANGO_ROOTS = ("/api/v1/manage",)
+"""These are Django's, though they are below a root of the lane."""
 
 
-def find_door(path: str) -> tuple[Door | None, str]:
+def find_door(path: str, headers: Headers = NO_HEADERS) -> tuple[Door | None, str]:
     """The door of a path, and what follows the prefix of one that takes a name."""
+    door, rest = _find(path)
+    if isinstance(door, Reading) and _is_anthropics(headers) and door.dialect is _OPENAI:
+        return replace(door, dialect=_ANTHROPIC), rest
+    return door, rest
+
+
+def _is_anthropics(headers: Headers) -> bool:
+    """Where OpenAI's clients and Anthropic's meet, each are told in their own words; these name a version."""
+    return b"anthropic-version" in headers
+
+
+def _find(path: str) -> tuple[Door | None, str]:
     door = DOORS.get(path)
     if door is not None:
         return door, ""
@@ -78,9 +181,12 @@ def find_door(path: str) -> tuple[Door | None, str]:
     return None, ""
 
 
-def dialect_of(path: str) -> Dialect | None:
+def dialect_of(path: str, headers: Headers = NO_HEADERS) -> Dialect | None:
     """Whose words an unknown address is answered in; None where the lane has nothing to say."""
     door = DOORS.get(path)
     if door is not None:
         return door.dialect
-    return next((dialect for root, dialect in LANE_ROOTS.items() if path.startswith(root)), None)
+    if path.startswith(DJANGO_ROOTS):
+        return None
+    found = next((dialect for root, dialect in LANE_ROOTS.items() if path.startswith(root)), None)
+    return _ANTHROPIC if found is _OPENAI and _is_anthropics(headers) else found

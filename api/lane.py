@@ -11,15 +11,17 @@ import logging
 import traceback
 
 from api.answer import Answer
-from api.asgi import WHOLE_ANSWER, Receive, Scope, Send, WriteWhole
+from api.asgi import WHOLE_ANSWER, Headers, Receive, Scope, Send, WriteWhole
 from api.body import CallerLeft, is_long, read_body
+from api.cors import Cors
 from api.departure import Departure
-from api.doors import DOORS, Dialect, Door, Inference, Reading, dialect_of, find_door
+from api.dialect import Dialect
+from api.doors import DOORS, Door, Inference, Keeping, Reading, Telling, dialect_of, find_door
 from api.hosts import Hosts
-from api.origin import Headers, read_origin, read_request_id
+from api.origin import read_origin, read_request_id
 from api.reading import Reader
-from gateway.call import Call
-from gateway.errors import GatewayError, UnknownDoor, WrongMethod
+from gateway.call import Call, Origin
+from gateway.errors import GatewayError, StreamingDisabled, UnknownDoor, WrongMethod
 from gateway.ids import uuid7
 from gateway.pipeline import Gateway
 
@@ -31,8 +33,19 @@ _NO_EXTENSIONS: dict[str, WriteWhole] = {}
 class Lane:
     """The ASGI app of the inference doors."""
 
-    def __init__(self, *, gateway: Gateway, reader: Reader, hosts: Hosts, body_limit: int) -> None:
+    def __init__(
+        self,
+        *,
+        gateway: Gateway,
+        reader: Reader,
+        hosts: Hosts,
+        cors: Cors,
+        body_limit: int,
+        streams: bool = True,
+    ) -> None:
         self.gateway = gateway
+        self.cors = cors
+        self.streams = streams
         self.reader = reader
         self.hosts = hosts
         self.body_limit = body_limit
@@ -43,30 +56,56 @@ class Lane:
         call_id = uuid7()
         write_whole = scope.get("extensions", _NO_EXTENSIONS).get(WHOLE_ANSWER)
         answer = Answer(send, read_request_id(headers, call_id), write_whole)
+        answer.besides = self.cors.lines(headers)
         path: str = scope["path"]
-        door, rest = find_door(path)
-        dialect = door.dialect if door is not None else _nearest_dialect(path)
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        began = self.gateway.clock.monotonic()
+        door, rest = find_door(path, headers)
+        dialect = door.dialect if door is not None else _nearest_dialect(path, headers)
         try:
             self.hosts.check(headers.get(b"host", b""))
-            _check_door(door, scope["method"], path)
+            entered = _checked(door, method, path)
+            if method == "OPTIONS":  # browsers ask so before they send a key
+                await answer.methods(_methods(entered))
+                return
             address = scope["client"][0] if scope.get("client") else ""
             origin = read_origin(headers, call_id, address, self.hosts)
-            if isinstance(door, Reading):
-                status, body = await self.reader.read(door, rest, origin)
-                await answer.json(status, body)
-            elif isinstance(door, Inference):
+            if isinstance(entered, Inference):
                 if is_long(headers):
                     await self.gateway.directory.identify(origin)  # strangers are not listened to for long
-                ask = door.parse(await read_body(receive, headers, self.body_limit))
+                body = await read_body(receive, headers, self.body_limit, form=entered.form)
+                ask = entered.parse(body, headers)
                 call = Call(id=call_id, ask=ask, origin=origin, started=self.gateway.clock.monotonic())
                 await self._run(call, dialect, answer, receive)
+            else:
+                await answer.json(*await self._told(entered, method, rest, scope, receive, headers, origin))
         except GatewayError as error:
-            await _fail(error, dialect, answer, door)
+            await self._fail(error, dialect, answer, door, began)
         except Exception as error:  # noqa: BLE001 - the caller gets an envelope, whatever went wrong
-            _log(error, answer.request_id)
-            await _fail(GatewayError(), dialect, answer, door)
+            log_failure(error, answer.request_id)
+            await self._fail(GatewayError(), dialect, answer, door, began)
+
+    async def _told(
+        self,
+        door: Reading | Keeping | Telling,
+        method: str,
+        rest: str,
+        scope: Scope,
+        receive: Receive,
+        headers: Headers,
+        origin: Origin,
+    ) -> tuple[int, bytes]:
+        if isinstance(door, Reading):
+            return await self.reader.read(door, rest, origin)
+        if isinstance(door, Keeping):
+            return 200, await self.reader.kept(door, method, rest, origin)
+        body = await read_body(receive, headers, self.body_limit) if door.read else b""
+        return 200, await self.reader.tell(door, rest, scope["query_string"], body, origin)
 
     async def _run(self, call: Call, dialect: Dialect, answer: Answer, receive: Receive) -> None:
+        if call.ask.stream and not self.streams:
+            raise StreamingDisabled
+        answer.renderer = dialect.open_stream(call) if call.ask.stream else None
         with Departure(receive, self.gateway.upstream.ticker) as departure:
             try:
                 outcome = await self.gateway.run(call, answer if call.ask.stream else None)
@@ -78,29 +117,38 @@ class Lane:
         if call.ask.stream:
             await answer.finish_stream(outcome)
         else:
-            await answer.reply(outcome, dialect.render_reply(call.ask, outcome))
+            await answer.reply(outcome, dialect.render_reply(call, outcome))
+
+    async def _fail(
+        self, error: GatewayError, dialect: Dialect, answer: Answer, door: Door | None, began: float
+    ) -> None:
+        if answer.started:
+            await answer.break_off(dialect.render_stream_error(error, answer.request_id))
+            return
+        spent_us = round((self.gateway.clock.monotonic() - began) * 1_000_000)
+        allow = _methods(door) if isinstance(error, WrongMethod) and door is not None else ""
+        body = dialect.render_error(error, answer.request_id)
+        await answer.fail(error, body, overhead_us=spent_us, allow=allow)
 
 
-def _check_door(door: Door | None, method: str, path: str) -> None:
+def _methods(door: Door) -> str:
+    """What a door answers to, as `Allow` lists it."""
+    return f"{door.method.replace('GET', 'GET, HEAD')}, OPTIONS"
+
+
+def _checked(door: Door | None, method: str, path: str) -> Door:
     if door is None:
         raise UnknownDoor(f"There is nothing at {path[:200]}.")
-    if method != door.method:
+    if method != door.method and method not in (*door.method.split(", "), "OPTIONS"):
         raise WrongMethod(f"This address answers to {door.method} only.")
+    return door
 
 
-def _nearest_dialect(path: str) -> Dialect:
-    return dialect_of(path) or DOORS["/v1/models"].dialect
+def _nearest_dialect(path: str, headers: Headers) -> Dialect:
+    return dialect_of(path, headers) or DOORS["/v1/models"].dialect
 
 
-async def _fail(error: GatewayError, dialect: Dialect, answer: Answer, door: Door | None) -> None:
-    if answer.started:
-        await answer.break_off(dialect.render_stream_error(error, answer.request_id))
-    else:
-        allow = door.method if isinstance(error, WrongMethod) and door is not None else ""
-        await answer.fail(error, dialect.render_error(error, answer.request_id), allow)
-
-
-def _log(error: Exception, request_id: str) -> None:
+def log_failure(error: Exception, request_id: str) -> None:
     """Where it broke and what kind of error it was; its message may hold what callers sent."""
     where = "".join(traceback.format_tb(error.__traceback__))
     logger.error("request %s failed: %s\n%s", request_id, type(error).__name__, where)

@@ -6,11 +6,12 @@ from typing import Literal, cast
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from msgspec.structs import replace
+
+from api.asgi import Headers
 from api.hosts import Hosts
 from gateway.call import Origin
 from gateway.errors import ForeignOrigin, InvalidRequest
-
-Headers = Mapping[bytes, bytes]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 _TAG_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -35,7 +36,7 @@ def read_origin(headers: Headers, call_id: UUID, address: str, hosts: Hosts) -> 
     """Who calls and how they want it, or an error that names the header that is wrong."""
     credential = read_credential(headers)
     if not credential and (origin := headers.get(b"origin")) is not None:
-        _check_web_origin(origin, hosts)
+        check_web_origin(origin, hosts)
     request_id = read_request_id(headers, call_id)
     if _WISHES.isdisjoint(headers):
         return Origin(credential=credential, address=address, request_id=request_id)
@@ -49,6 +50,34 @@ def read_origin(headers: Headers, call_id: UUID, address: str, hosts: Hosts) -> 
         timeout=_timeout(headers),
         idempotency_key=_idempotency_key(headers),
         sensitivity=_sensitivity(headers),
+    )
+
+
+def adjust_origin(
+    origin: Origin,
+    *,
+    request_id: str,
+    idempotency_key: str = "",
+    tags: Mapping[str, str],
+    timeout: float | None = None,
+) -> Origin:
+    """The origin of one of many requests on a connection, whose headers hold for all of them."""
+    if not _REQUEST_ID.fullmatch(request_id):
+        raise InvalidRequest("The id is up to 128 letters, digits and ._:/+=- .", param="request_id")
+    _check_idempotency_key(idempotency_key, "idempotency_key")
+    if timeout is not None:
+        _check_timeout(timeout, "timeout")
+    if not all(_is_tag(*tag) and tag[1].isprintable() for tag in tags.items()):
+        raise InvalidRequest("Tags have short names, and values of printable characters.", param="tags")
+    both = {**origin.tags, **tags}
+    if len(both) > _MOST_TAGS:
+        raise InvalidRequest(f"At most {_MOST_TAGS} tags may be given.", param="tags")
+    return replace(
+        origin,
+        request_id=request_id,
+        idempotency_key=idempotency_key,
+        tags=both,
+        timeout=origin.timeout if timeout is None else timeout,
     )
 
 
@@ -73,7 +102,7 @@ def read_request_id(headers: Headers, call_id: UUID) -> str:
     return str(call_id)
 
 
-def _check_web_origin(origin: bytes, hosts: Hosts) -> None:
+def check_web_origin(origin: bytes, hosts: Hosts) -> None:
     """A page of another site must not spend with what this machine's loopback is trusted for."""
     try:
         host = urlsplit(origin.decode("latin-1")).netloc
@@ -100,9 +129,13 @@ def _tags(headers: Headers) -> dict[str, str]:
 
 def _tag(part: str) -> tuple[str, str]:
     name, separator, value = part.strip().partition("=")
-    if not separator or not _TAG_NAME.fullmatch(name) or len(value) > _LONGEST_TAG:
+    if not separator or not _is_tag(name, value):
         raise InvalidRequest("Tags are written `name=value, name=value`.", param="X-Gateway-Tags")
     return name, value
+
+
+def _is_tag(name: str, value: str) -> bool:
+    return bool(_TAG_NAME.fullmatch(name)) and len(value) <= _LONGEST_TAG
 
 
 def _timeout(headers: Headers) -> float | None:
@@ -113,18 +146,24 @@ def _timeout(headers: Headers) -> float | None:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
-    if not 0 < seconds <= _LONGEST_TIMEOUT:
-        raise InvalidRequest("The timeout is a number of seconds up to 3600.", param="X-Gateway-Timeout")
+    _check_timeout(seconds, "X-Gateway-Timeout")
     return seconds
+
+
+def _check_timeout(seconds: float, param: str) -> None:
+    if not 0 < seconds <= _LONGEST_TIMEOUT:
+        raise InvalidRequest("The timeout is a number of seconds up to 3600.", param=param)
 
 
 def _idempotency_key(headers: Headers) -> str:
     text = _text(headers, b"idempotency-key")
-    if text and not _IDEMPOTENCY_KEY.fullmatch(text):
-        raise InvalidRequest(
-            "The key is up to 255 printable characters without a space.", param="Idempotency-Key"
-        )
+    _check_idempotency_key(text, "Idempotency-Key")
     return text
+
+
+def _check_idempotency_key(text: str, param: str) -> None:
+    if text and not _IDEMPOTENCY_KEY.fullmatch(text):
+        raise InvalidRequest("The key is up to 255 printable characters without a space.", param=param)
 
 
 def _sensitivity(headers: Headers) -> Literal["public", "internal", "confidential"]:

@@ -1,18 +1,17 @@
-"""The lane's doors that only tell: health, and the models that a key may use."""
+"""The lane's doors that cost nothing: who asks is identified, and told what they may see."""
 
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from inspect import isawaitable
+from typing import cast
+from urllib.parse import parse_qsl
 
 import msgspec
 
-from api.doors import Reading
-from api.readiness import Health
+from api.doors import Keeping, ModelLister, Reading, Telling
+from api.telling.desk import Desk, Question
+from api.telling.models import one_model, visible_models
 from gateway.call import Origin
-from gateway.catalog import Model, Snapshot, unknown_model
-from gateway.errors import UnknownModel
-from gateway.ports import Catalog, Directory
-from gateway.principal import Principal
-from gateway.steps.admit import may_use
+from gateway.ports import Directory
+from gateway.responses.keeping import Keeper
 
 _encode = msgspec.json.Encoder().encode
 
@@ -24,53 +23,51 @@ class Reader:
         self,
         *,
         directory: Directory,
-        catalog: Catalog,
-        health: Callable[[], Awaitable[Health]],
-        service: str,
-        version: str,
+        keeper: Keeper,
+        desk: Desk,
     ) -> None:
         self._directory = directory
-        self._catalog = catalog
-        self._health = health
-        self._service = service
-        self._version = version
+        self._keeper = keeper
+        self._desk = desk
 
     async def read(self, door: Reading, name: str, origin: Origin) -> tuple[int, bytes]:
         """Status and body."""
         if not door.needs_key:
             return await (self._live() if door.name == "live" else self._readiness())
         principal = await self._directory.identify(origin)
-        snapshot = self._catalog.snapshot()
+        snapshot, lister = self._desk.catalog.snapshot(), cast(ModelLister, door.dialect)
         if door.name == "model":
-            return 200, door.dialect.render_model(_one(snapshot, principal, name))
-        return 200, door.dialect.render_models(visible_models(snapshot, principal))
+            return 200, lister.render_model(one_model(snapshot, principal, name))
+        return 200, lister.render_models(visible_models(snapshot, principal))
+
+    async def tell(self, door: Telling, name: str, query: bytes, body: bytes, origin: Origin) -> bytes:
+        """What there is to tell."""
+        question = Question(
+            principal=await self._directory.identify(origin),
+            snapshot=self._desk.catalog.snapshot(),
+            name=name,
+            wishes=dict(parse_qsl(query.decode("latin-1"))),
+            asked=door.read(body) if door.read is not None else None,
+        )
+        told = door.tell(self._desk, question)
+        return door.render(await told if isawaitable(told) else told)
+
+    async def kept(self, door: Keeping, method: str, name: str, origin: Origin) -> bytes:
+        """An answer that was kept, or that it is kept no longer."""
+        tenant = (await self._directory.identify(origin)).tenant_id
+        if method == "DELETE":
+            await self._keeper.forget(tenant, name)
+            return door.dialect.render_deleted(name)
+        return await self._keeper.read(tenant, name)
 
     async def _live(self) -> tuple[int, bytes]:
-        told = {"status": "healthy", "service": self._service, "version": self._version}
+        told = {"status": "healthy", "service": self._desk.service, "version": self._desk.version}
         return 200, _encode(told)
 
     async def _readiness(self) -> tuple[int, bytes]:
-        health = await self._health()
+        desk = self._desk
+        health = await desk.health()
         status = "unavailable" if health.wrong else "ready"
-        told = {"status": status, "service": self._service, "version": self._version, "wrong": health.wrong}
+        told = {"status": status, "service": desk.service, "version": desk.version, "wrong": health.wrong}
         told |= {"degraded": health.degraded} if health.degraded else {}
         return (503 if health.wrong else 200), _encode(told | health.facts)
-
-
-def visible_models(snapshot: Snapshot, principal: Principal) -> list[Model]:
-    """What a key may ask for by name: models and aliases, not patterns."""
-    names = [name for name in snapshot.models if "*" not in name]
-    listed = [snapshot.models[name] for name in names if may_use(principal, snapshot.models[name], name)]
-    for alias, target in snapshot.aliases.items():
-        with suppress(UnknownModel):
-            model = snapshot.resolve(target)
-            if may_use(principal, model, alias):
-                listed.append(msgspec.structs.replace(model, name=alias))
-    return sorted(listed, key=lambda model: model.name)
-
-
-def _one(snapshot: Snapshot, principal: Principal, name: str) -> Model:
-    model = snapshot.resolve(name)
-    if not may_use(principal, model, name):
-        raise unknown_model(name)
-    return msgspec.structs.replace(model, name=name)

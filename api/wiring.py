@@ -8,16 +8,21 @@ from django.conf import settings
 from django.db import connection
 
 from api.books import make_bookkeeping
+from api.cors import Cors
 from api.hosts import Hosts
 from api.lane import Lane
 from api.readiness import Readiness
 from api.reading import Reader
+from api.socket import Socket
+from api.telling.desk import Desk
 from gateway.catalog import Deployment
 from gateway.memory import LocalTransport, NoCache, SystemClock
 from gateway.pipeline import Gateway
 from gateway.ports import Transport
+from gateway.responses.keeping import Keeper
 from gateway.transport import HttpTransport
 from gateway.wires import echo
+from gateway.wires.litellm import fetch_litellm, needs_litellm
 from providers.catalog import DatabaseCatalog
 from tenants.conninfo import conninfo
 from tenants.directory import DatabaseDirectory
@@ -25,10 +30,10 @@ from tenants.notices import Notices
 from tenants.vault import RingVault
 from tenants.watch import ANSWERS_WITHIN, RevisionWatch
 from usage.books.spill import FileSpill
+from usage.conversations import DatabaseConversations
 from usage.ledger import entries_known
 from usage.mending import Mending
 
-SERVICE = "llm-gateway"
 SERVER_ANSWERS_WITHIN = 2.0
 """Seconds that PostgreSQL has for a question; what is known is served without it."""
 COLLECT_AFTER = (10_000, 20, 20)
@@ -44,7 +49,7 @@ class Wiring:
         clock = SystemClock()
         self.bookkeeping = make_bookkeeping(clock)
         answers_within = ANSWERS_WITHIN if self.bookkeeping.in_database else SERVER_ANSWERS_WITHIN
-        self.catalog = DatabaseCatalog(report=logger.warning)
+        self.catalog = DatabaseCatalog(report=logger.warning, stand_in=settings.GATEWAY_STAND_IN_PROVIDER)
         self.watch = RevisionWatch(clock=clock, refresh=self.catalog.refresh, answers_within=answers_within)
         self.directory = DatabaseDirectory(
             clock=clock,
@@ -54,11 +59,14 @@ class Wiring:
             answers_within=answers_within,
         )
         self.readiness = Readiness(books=self.bookkeeping, watch=self.watch)
+        vault = RingVault()
+        self.keeper = Keeper(DatabaseConversations(clock=clock), vault)
         self.gateway = Gateway(
             books=self.bookkeeping.books,
             ledger=self.bookkeeping.ledger,
+            keeper=self.keeper,
             spill=FileSpill(settings.GATEWAY_HOME / "spill", in_ledger=entries_known),
-            vault=RingVault(),
+            vault=vault,
             directory=self.directory,
             catalog=self.catalog,
             cache=NoCache(),
@@ -68,6 +76,12 @@ class Wiring:
         )
         self.mending = Mending(post=self.bookkeeping.books.post, clock=clock, away=lambda: self.watch.away)
         self.lane = self._lane()
+        self.socket = Socket(
+            gateway=self.gateway,
+            hosts=Hosts(settings.ALLOWED_HOSTS),
+            streams=settings.STREAMING_ENABLED,
+            idle_seconds=settings.GATEWAY_SOCKET_IDLE_SECONDS,
+        )
         self._local = LocalTransport(echo.answer)
         self._http: HttpTransport | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -79,6 +93,8 @@ class Wiring:
         if self.readiness.migrated:
             await self.bookkeeping.open()
             await self.watch.look()
+            if needs_litellm(self.catalog.snapshot()):
+                await fetch_litellm()
         self._tasks = [
             asyncio.create_task(self.watch.run()),
             asyncio.create_task(self.gateway.tending().run()),
@@ -109,15 +125,24 @@ class Wiring:
     def _lane(self) -> Lane:
         reader = Reader(
             directory=self.directory,
-            catalog=self.catalog,
-            health=self.readiness.health,
-            service=SERVICE,
-            version=settings.VERSION,
+            keeper=self.keeper,
+            desk=Desk(
+                catalog=self.catalog,
+                books=self.bookkeeping.books,
+                clock=self.gateway.clock,
+                breakers=lambda: self.gateway.upstream.breakers,
+                health=self.readiness.health,
+                service=settings.SERVICE_NAME,
+                version=settings.VERSION,
+                started=self.gateway.clock.monotonic(),
+            ),
         )
         return Lane(
             gateway=self.gateway,
+            streams=settings.STREAMING_ENABLED,
             reader=reader,
             hosts=Hosts(settings.ALLOWED_HOSTS),
+            cors=Cors(settings.GATEWAY_CORS_ORIGINS),
             body_limit=settings.GATEWAY_MAX_BODY_BYTES,
         )
 

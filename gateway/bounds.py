@@ -16,6 +16,9 @@ from gateway.worst import NOTHING, worst_charge
 OVERHEAD_TOKENS = 16
 """What a provider's template may add around a call, beyond the JSON that already counts as prompt."""
 
+FREE = frozenset({"count"})
+"""Kinds of calls that no provider bills: no money is held for them, and none is charged."""
+
 _OPAQUE_MARK = re.compile(b'"(?:%b)"' % "|".join(sorted(OPAQUE_PARTS)).encode())
 _ESCAPED_ASCII = b"\\u00"
 
@@ -37,6 +40,8 @@ class Extent(Struct, frozen=True, kw_only=True, gc=False):
     """What is no token, by meter."""
     tier: str | None = None
     """The class of service that alone may be given, beside the normal one."""
+    unwritten: int = 0
+    """Tokens that stand nowhere in the request: what a provider tells the model about its tools."""
 
 
 class Bound(Struct, frozen=True, kw_only=True, gc=False):
@@ -59,6 +64,8 @@ def bound_of(
 
     `counted` has the tokens of its body by vocabulary, where somebody has counted them.
     """
+    if extent.kind in FREE:
+        return Bound(input=0, output=0, charge_nano=0, priced=True)
     most_in: int | None = 0
     most_out: int | None = 0
     nano: int | None = 0
@@ -78,7 +85,9 @@ def bound_of(
 
 
 def _has_price(card: PriceCard, extent: Extent) -> bool:
-    return card.prices(extent.kind) and ("search" not in extent.besides or card.prices("search"))
+    """Searches that tools make have a price of their own; to put documents in order may be one, or none."""
+    searches = extent.kind != "rerank" and "search" in extent.besides
+    return card.prices(extent.kind) and (not searches or card.prices("search"))
 
 
 def _larger(one: int | None, other: int | None) -> int | None:
@@ -98,7 +107,7 @@ def input_bound(extent: Extent, model: Model, counted: Mapping[str, int] = NOTHI
         return None if window is None or passes is None else window * passes
     if counted and model.vocabulary in counted:
         prompt = min(prompt, counted[model.vocabulary] + OVERHEAD_TOKENS)
-    return prompt
+    return prompt + extent.unwritten
 
 
 def output_bound(extent: Extent, model: Model) -> int | None:

@@ -1,13 +1,15 @@
 """The values that travel through the engine: frozen, keyword-only, free of any framework."""
 
+from collections.abc import Mapping
 from typing import Literal
 from uuid import UUID
 
 from msgspec import Raw, Struct
 
-Kind = Literal["chat", "embedding", "image", "speech", "transcription", "moderation", "rerank"]
+Kind = Literal["chat", "embedding", "image", "speech", "transcription", "moderation", "rerank", "count"]
 Status = Literal["settled", "failed", "refunded", "unsettled", "cached"]
 Members = dict[str, Raw]
+JSON = "application/json"
 
 
 class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -68,6 +70,25 @@ class Ask(Struct, frozen=True, kw_only=True, gc=False):
     end_user: str = ""
     max_output: int | None = None
     choices: int = 1
+    operation: str = ""
+    """What the provider is asked for, where that is more than the kind says: `completion`, `response`."""
+    provider: str = ""
+    """The only provider that may answer; empty leaves the choice to the gateway."""
+    previous: str = ""
+    """The response that this one goes on from."""
+    keeps: bool = False
+    """Its answer is kept, to be read or gone on from."""
+    conversation: str = ""
+    """What the caller calls the conversation that this belongs to."""
+    media: str = JSON
+    """What the body is: a form with a file in it has a boundary of its own."""
+    headers: Mapping[str, str] = {}
+    """Those of the caller's that are meant for a provider of the same format."""
+
+    @property
+    def task(self) -> str:
+        """What a wire finds the provider's address by."""
+        return self.operation or self.kind
 
 
 class Origin(Struct, frozen=True, kw_only=True, gc=False):
@@ -141,6 +162,9 @@ class Outcome(Struct, frozen=True, kw_only=True, gc=False):
     served: Served
     charge_nano: int
     overhead_us: int
+    latency_ms: int = 0
+    meters: Usage = Usage()
+    """What was counted, here if the provider did not."""
 
 
 class Attempt(Struct, frozen=True, kw_only=True, gc=False):

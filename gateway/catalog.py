@@ -1,15 +1,15 @@
 """Models, deployments and prices as the engine sees them: an immutable snapshot."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gateway.errors import UnknownModel
+from gateway.errors import GatewayError, UnknownModel
 from gateway.exchange import Timeouts
-from gateway.patterns import best_pattern, fill_star
+from gateway.patterns import best_pattern, fill_star, matches
 from gateway.pricing import PriceCard
 
 Security = Literal["low", "medium", "high"]
@@ -17,6 +17,13 @@ Security = Literal["low", "medium", "high"]
 _RESOLVED_AT_MOST = 4096
 _LONGEST_NAME = 200
 _LONGEST_CHAIN = 8
+
+
+class UnknownProvider(GatewayError):
+    """The provider does not exist, or this key may not use it."""
+
+    code = "provider_not_found"
+    status = 404
 
 
 class Secret:
@@ -47,7 +54,13 @@ class Provider(Struct, frozen=True, kw_only=True):
     timeouts: Timeouts = Timeouts()
     tenant_id: UUID | None = None
     security: Security = "medium"
+    default_model: str = ""
+    """Answers who names this provider and no model."""
+    is_local: bool = False
+    """It stands on this machine, or in a network of our own."""
     includes_usage: bool = True
+    has_responses: bool = False
+    """It answers requests for responses itself; for others they are told through chats."""
     bills_to_end: bool = False
     """It goes on, and bills, when nobody listens any more."""
 
@@ -83,6 +96,7 @@ class Model(Struct, frozen=True, kw_only=True):
     max_output: int | None = None
     vocabulary: str = ""
     """The tokenizer by which its tokens can be counted here; without one, bytes stand for tokens."""
+    capabilities: tuple[str, ...] = ()
     created: int = 0
 
 
@@ -101,12 +115,17 @@ class Snapshot:
         defaults: Mapping[str, str],
         cards_for: CardsFor | None = None,
         revision: int = 0,
+        stand_in: str = "",
     ) -> None:
         self.models = models
         self.aliases = aliases
         self.defaults = defaults
         self.revision = revision
+        self.stand_in = stand_in
+        """The provider that answers for those that are not there, if one does."""
         self._cards_for = cards_for
+        self._providers = _providers_by_name(models.values())
+        self._default_names: dict[str, str] = {}
         self._patterns = tuple(name for name in models if "*" in name)
         self._resolved: dict[str, Model] = {}
         self._reach: dict[tuple[str, UUID], tuple[Model, ...]] = {}
@@ -131,6 +150,35 @@ class Snapshot:
             if len(self._reach) < _RESOLVED_AT_MOST:
                 self._reach[key] = found
         return found
+
+    def provider(self, name: str, tenant_id: UUID) -> Provider:
+        """The provider of a name, of those that serve a tenant; else the one that stands in for it."""
+        for one in (*self._providers.get(name, ()), *self._providers.get(self.stand_in, ())):
+            if one.tenant_id in (None, tenant_id):
+                return one
+        raise UnknownProvider(
+            f"The provider '{name[:_LONGEST_NAME]}' does not exist, or this key may not use it.",
+            param="provider",
+        )
+
+    def default_of(self, provider: Provider) -> str:
+        """The name to ask for a provider's default model by, whether it is set in our words or in its own."""
+        name = self._default_names.get(provider.name)
+        if name is None:
+            name = self._default_names[provider.name] = self._find_default(provider)
+        return name
+
+    def _find_default(self, provider: Provider) -> str:
+        wanted = provider.default_model
+        model = self.find(wanted) if wanted else None
+        if model is not None and any(one.provider.name == provider.name for one in model.deployments):
+            return wanted
+        for model in self.models.values() if wanted else ():
+            for one in model.deployments:
+                name = fill_star(model.name, one.upstream, wanted)
+                if one.provider.name == provider.name and matches(one.upstream, wanted) and "*" not in name:
+                    return name
+        return ""
 
     def find(self, name: str) -> Model | None:
         """The model of a name, if there is one: fallbacks may name what is blocked or gone."""
@@ -170,6 +218,16 @@ class Snapshot:
             upstream=upstream,
             cards=self._cards_for(deployment.provider, upstream, deployment.region),
         )
+
+
+def _providers_by_name(models: Iterable[Model]) -> Mapping[str, tuple[Provider, ...]]:
+    """Once for everyone, and once for each tenant that brought a key of its own."""
+    found: dict[str, dict[UUID | None, Provider]] = {}
+    for model in models:
+        for deployment in model.deployments:
+            provider = deployment.provider
+            found.setdefault(provider.name, {})[provider.tenant_id] = provider
+    return {name: tuple(ones.values()) for name, ones in found.items()}
 
 
 def _serving(model: Model, tenant_id: UUID) -> tuple[Deployment, ...]:

@@ -1,6 +1,10 @@
 """Everything that can go wrong, under one root. A leaf's docstring is its default message."""
 
-from typing import ClassVar
+from math import ceil
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from gateway.call import Outcome, Rate
 
 
 class GatewayError(Exception):
@@ -16,13 +20,38 @@ class GatewayError(Exception):
         self.message = message or (self.__doc__ or "").strip()
         self.param = param
         self.retry_after = retry_after
+        self.rates: tuple[Rate, ...] = ()
+        """The quota that is used up."""
+        self.outcome: Outcome | None = None
+        """What a call came to that was admitted and failed then."""
         super().__init__(self.message)
+
+    @property
+    def pause(self) -> int | None:
+        """Whole seconds until another try makes sense; None where nobody can say."""
+        if self.retry_after is None and self.status not in (429, 503):
+            return None
+        return max(1, ceil(self.retry_after or 1))
 
 
 class InvalidRequest(GatewayError):
     """The request is not valid."""
 
     code = "invalid_request"
+    status = 400
+
+
+class FailedValidation(InvalidRequest):
+    """A value in the request is not valid."""
+
+    code = "validation_failed"
+    status = 422
+
+
+class StreamingDisabled(GatewayError):
+    """This gateway answers no stream requests: ask without `stream`."""
+
+    code = "streaming_disabled"
     status = 400
 
 

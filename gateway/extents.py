@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from gateway.bounds import OVERHEAD_TOKENS, Extent, has_opaque_part
 from gateway.call import Ask, Kind, Members
-from gateway.server_tools import uses_of
+from gateway.server_tools import unwritten_tokens, uses_of
 
 LOWEST_BYTES_A_SECOND = 1_000
 """8 kbit/s, the least that MP3 knows: nothing is heard longer than its bytes last at that."""
@@ -22,11 +22,16 @@ SLOWEST_BYTES_A_SECOND = 1
 SOUND_TOKENS_A_SECOND = 50
 """More than any tokenizer of sound makes, and than anybody says."""
 
-_UNSEEN = frozenset({"previous_response_id", "conversation", "image", "mask", "images"})
+PIECES_A_SEARCH = 100
+LEAST_BYTES_A_PIECE = 256
+"""Who bills reranking by the search takes long documents apart, and at most so many pieces as one search."""
+
+_UNSEEN = frozenset({"previous_response_id", "conversation", "image", "mask", "images", "container"})
 """Members by which a prompt holds what is not in the request, or what its bytes do not measure."""
 
 _TOOLS = frozenset({"web_search_options", "tools", "plugins", "mcp_servers", "search_parameters"})
 _FAR_REACHING = _UNSEEN | _TOOLS | {"input", "prompt", "best_of", "prediction", "service_tier"}
+_FAR_REACHING |= {"speed", "output_config", "output_format"}
 _PROVIDERS_CHOICE = frozenset({"", "auto"})
 
 _NULL = Raw(b"null")
@@ -41,7 +46,8 @@ def extent_of(ask: Ask) -> Extent:
 
 def _chat(ask: Ask, size: int) -> Extent:
     members = ask.members
-    prompt = None if has_opaque_part(members.get("messages")) else size
+    unseen = has_opaque_part(members.get("messages")) or has_opaque_part(members.get("system"))
+    prompt = None if unseen else size
     extent = Extent(kind="chat", prompt=prompt, answer=ask.max_output, choices=ask.choices)
     return extent if _FAR_REACHING.isdisjoint(members) else _reaching(extent, members)
 
@@ -55,6 +61,10 @@ def _moderation(ask: Ask, size: int) -> Extent:
     return Extent(kind="moderation", prompt=None if unseen else size, choices=0)
 
 
+def _count(_: Ask, __: int) -> Extent:
+    return Extent(kind="count", prompt=0, choices=0)
+
+
 def _rerank(ask: Ask, size: int) -> Extent:
     """The question is read again with each of the documents."""
     members = ask.members
@@ -63,7 +73,9 @@ def _rerank(ask: Ask, size: int) -> Extent:
     except msgspec.DecodeError:
         return Extent(kind="rerank", prompt=None, choices=0)
     question = len(bytes(members.get("query", Raw())))
-    return Extent(kind="rerank", prompt=size + documents * question, choices=0)
+    searches = -(-(documents + size // LEAST_BYTES_A_PIECE) // PIECES_A_SEARCH)
+    prompt = size + documents * question
+    return Extent(kind="rerank", prompt=prompt, choices=0, besides={"search": searches})
 
 
 def _image(ask: Ask, size: int) -> Extent:
@@ -99,6 +111,7 @@ _READ: Mapping[Kind, Callable[[Ask, int], Extent]] = {
     "transcription": _transcription,
     "moderation": _moderation,
     "rerank": _rerank,
+    "count": _count,
 }
 
 
@@ -112,6 +125,7 @@ def _reaching(extent: Extent, members: Members) -> Extent:
         choices=_most_choices(extent.choices, given),
         predicted=0 if foretold is None else len(bytes(foretold)),
         tier=_tier_asked(given),
+        unwritten=unwritten_tokens(given),
     )
     if _TOOLS.isdisjoint(given):
         return extent
@@ -137,6 +151,8 @@ def _most_choices(choices: int | None, given: Members) -> int | None:
 
 
 def _tier_asked(given: Members) -> str | None:
+    if _any.decode(given.get("speed", _NULL)) == "fast":
+        return "fast"
     asked = _any.decode(given.get("service_tier", _NULL))
     if not isinstance(asked, str) or asked in _PROVIDERS_CHOICE:
         return None

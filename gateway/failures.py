@@ -27,6 +27,14 @@ _BY_CODE: Mapping[str, type[errors.ProviderError]] = {
     "content_policy_violation": errors.ContentRefused,
     "content_filter": errors.ContentRefused,
 }
+_BY_MESSAGE: Mapping[str, type[errors.ProviderError]] = {
+    "prompt is too long": errors.ContextTooLong,
+    "exceed context limit": errors.ContextTooLong,
+    "content filtering policy": errors.ContentRefused,
+}
+"""What Anthropic says without a code for it."""
+
+_OVERLOADED = 529
 _LONGEST_MESSAGE = 2_000
 _LONGEST_WAIT = 3_600.0
 
@@ -54,13 +62,20 @@ def failure_of(status: int, headers: Mapping[str, str], body: bytes) -> errors.P
     other = errors.ProviderRejected if 400 <= status < 500 else errors.ProviderError
     kind = _BY_STATUS.get(status, other)
     if kind is errors.ProviderRejected:
-        kind = _BY_CODE.get(str(told.code), kind)
+        kind = _BY_CODE.get(str(told.code)) or _by_message(told.message)
         failure = kind(told.message[:_LONGEST_MESSAGE] or None, param=told.param)
         failure.status = status
     else:
         failure = kind(retry_after=retry_after(headers))
+        if status == _OVERLOADED:
+            failure.status = 503
     failure.upstream_status = status
     return failure
+
+
+def _by_message(message: str) -> type[errors.ProviderError]:
+    told = message[:_LONGEST_MESSAGE]
+    return next((kind for words, kind in _BY_MESSAGE.items() if words in told), errors.ProviderRejected)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

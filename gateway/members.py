@@ -46,3 +46,8 @@ def read_members(body: bytes) -> Members:
 def join_members(members: Mapping[str, msgspec.Raw | bytes]) -> bytes:
     """Put an object together again from its members' bytes."""
     return b"{%b}" % b",".join([b"%b:%b" % (_encode(name), value) for name, value in members.items()])
+
+
+def is_given(value: msgspec.Raw) -> bool:
+    """Whether a member is there, and not null."""
+    return memoryview(value).nbytes > 0 and bytes(value) != b"null"

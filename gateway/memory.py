@@ -24,8 +24,9 @@ from gateway.claims import Claims
 from gateway.entry import Entry
 from gateway.errors import Unauthenticated
 from gateway.exchange import Request
-from gateway.ports import Answer
+from gateway.ports import Answer, Clock
 from gateway.principal import EndUser, Principal
+from gateway.responses.keeping import KEPT_AT_MOST, KEPT_SECONDS
 from gateway.standing import Standing, look_at, renew_windows
 from gateway.tally import Tally
 
@@ -121,6 +122,32 @@ class MemorySpill:
             self.holds.pop(order.id, None)
         else:
             self.settlements.pop(order.entry.id, None)
+
+
+class MemoryConversations:
+    """Keeps what was kept of answers, as long as the process lives."""
+
+    def __init__(self, clock: Clock | None = None, *, most: int = KEPT_AT_MOST) -> None:
+        self._clock = clock or SystemClock()
+        self._most = most
+        self._kept: dict[tuple[UUID, str], tuple[float, bytes]] = {}
+
+    async def keep(self, tenant: UUID, name: str, sealed: bytes) -> None:
+        """Keep one; the oldest of a tenant's give way."""
+        self._kept.pop((tenant, name), None)
+        self._kept[tenant, name] = self._clock.now(), sealed
+        theirs = [key for key in self._kept if key[0] == tenant]
+        for key in theirs[: -self._most]:
+            del self._kept[key]
+
+    async def find(self, tenant: UUID, name: str) -> bytes | None:
+        """One that is not too old."""
+        since, sealed = self._kept.get((tenant, name), (0.0, b""))
+        return sealed if since > self._clock.now() - KEPT_SECONDS else None
+
+    async def forget(self, tenant: UUID, name: str) -> bool:
+        """Keep one no longer."""
+        return self._kept.pop((tenant, name), None) is not None
 
 
 class GlassVault:

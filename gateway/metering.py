@@ -127,12 +127,15 @@ def _anthropic(counts: Mapping[str, Any]) -> Usage | None:
     prompt, answer = figures.take(counts, "input_tokens"), figures.take(counts, "output_tokens")
     read, short, long = _cached(figures, counts, {})
     tools = member(counts, "server_tool_use")
+    thought = figures.count(member(counts, *_ANSWER_DETAILS), "thinking_tokens")
+    said, reasoning = figures.parts(answer or 0, thought)
     usage = Usage(
         input=prompt or 0,
         cache_read=read,
         cache_write_5m=short,
         cache_write_1h=long,
-        output=answer or 0,
+        output=said,
+        reasoning=reasoning,
         search=figures.count(tools, "web_search_requests"),
         unknown=unheard_of(counts, _KNOWN) + unheard_of(tools, _KNOWN_TOOLS),
         doubtful=figures.doubtful or prompt is None or answer is None,

@@ -9,8 +9,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.accounts import Claim, Claimed
-from gateway.call import Call, Event, Outcome, Reply, Served
+from gateway.call import JSON, Ask, Call, Event, Outcome, Reply, Served
 from gateway.errors import GatewayError
+from gateway.forms import boundary_of
 from gateway.ports import Clock, Relay, Vault
 
 KEPT_AT_MOST = 1 << 20
@@ -98,12 +99,18 @@ class Recording:
 
 
 def claim_of(call: Call, tenant_id: UUID) -> Claim | None:
-    """What a call claims: its tenant's key, for a body that is the same byte for byte."""
+    """What a call claims: its tenant's key, for an ask that is the same byte for byte."""
     if not call.origin.idempotency_key:
         return None
     key = sha256(tenant_id.bytes + call.origin.idempotency_key.encode()).hexdigest()
-    asked = f"{call.ask.dialect} {call.ask.kind}\n".encode() + call.ask.body
+    ask = call.ask
+    asked = f"{ask.dialect} {ask.task} {ask.provider} {ask.conversation}\n".encode() + _repeatable(ask)
     return Claim(key=key, body=sha256(asked).hexdigest())
+
+
+def _repeatable(ask: Ask) -> bytes:
+    """The body; a form that is sent again is the same but for its boundary, which is another each time."""
+    return ask.body if ask.media == JSON else ask.body.replace(boundary_of(ask.media), b"")
 
 
 def seal_answer(told: Told, recording: Recording, vault: Vault) -> bytes:

@@ -5,22 +5,29 @@ from contextlib import suppress
 from random import Random
 from types import TracebackType
 
+from msgspec.structs import replace
+
 from gateway.accounts import Verdict
 from gateway.batching import Teller
+from gateway.breaker import Breaker
 from gateway.call import Call, Outcome, Reply
 from gateway.entry import Entry
-from gateway.errors import BooksAway, RevisionMoved
+from gateway.errors import BooksAway, GatewayError, RevisionMoved
 from gateway.once import ClaimTaken, Recording, run_once
 from gateway.ports import Books, Cache, Catalog, Clock, Directory, Ledger, Relay, Spill, Vault
+from gateway.principal import Principal
+from gateway.responses.errors import UnknownResponse
+from gateway.responses.keeping import Keeper
 from gateway.retry import Effort
 from gateway.steps.admit import open_tab, refuse
+from gateway.steps.count import count_here
 from gateway.steps.fit import admit_smaller
 from gateway.steps.recall import recall
 from gateway.steps.route import usable_by
 from gateway.steps.screen import screen
 from gateway.steps.settle import settlement_of, with_answer
-from gateway.steps.upstream import TransportFor, Upstream
-from gateway.tab import LEAST_SECONDS, Tab, served_by
+from gateway.steps.upstream import MakeBreaker, TransportFor, Upstream
+from gateway.tab import LEAST_SECONDS, Tab, failed_at, served_by
 from gateway.tending import Tending
 from gateway.tokens import TokenCounter
 
@@ -40,9 +47,11 @@ class Gateway:
         clock: Clock,
         transport_for: TransportFor,
         ledger: Ledger | None = None,
+        keeper: Keeper | None = None,
         lease_seconds: float = 60.0,
         effort: Effort | None = None,
         random: Random | None = None,
+        make_breaker: MakeBreaker = Breaker,
     ) -> None:
         self.directory = directory
         self.catalog = catalog
@@ -52,6 +61,7 @@ class Gateway:
         self.spill = spill
         self.vault = vault
         self.ledger = ledger
+        self.keeper = keeper
         self.teller = Teller(books, spill, clock)
         self.counter = TokenCounter()
         self.open: set[Tab] = set()
@@ -61,19 +71,21 @@ class Gateway:
             clock=clock,
             random=random or Random(),  # noqa: S311 - it spreads load, it guards nothing
             effort=effort or Effort(),
+            make_breaker=make_breaker,
         )
 
     async def run(self, call: Call, relay: Relay | None = None) -> Outcome:
         """One request's way. A stream goes the same way, its events through `relay` as they come.
 
-        1. identify the key, and the person behind the app if it names one
+        1. identify the key, and the person behind the app if it names one; recall what the call goes on from
         2. admit: name the model, bound the cost, hold it on every account or on none
         3. screen what the call carries: which providers may see it
-        4. recall an answer that is there already
+        4. recall an answer that is there already, or count what no provider of the model counts
         5. route: put the deployments in order
         6. call them in turn until one answers
         7. check the answer
-        8. settle: price it, journal it, give back the rest of the hold; then it is the caller's
+        8. settle: price it, journal it, give back the rest of the hold; then it is kept if that was asked
+           for, and is the caller's
 
         Steps 5 to 7 are `Upstream.answer`. Step 8 is the exit of `Admitted`: answered, failed, cut
         and cancelled calls all leave by it.
@@ -88,6 +100,8 @@ class Gateway:
 
     async def _run(self, call: Call, relay: Relay | None) -> Outcome:
         principal = await self.directory.identify(call.origin)
+        if call.ask.previous:
+            call = await self._continued(call, principal)
         end_user = await self.directory.end_user(principal, call.ask.end_user) if call.ask.end_user else None
         snapshot = self.catalog.snapshot()
         tab = open_tab(call, principal, end_user, snapshot, self.clock.now())
@@ -95,11 +109,21 @@ class Gateway:
             tab.recording = Recording(relay)
         async with Admitted(self, tab) as admitted:
             usable = screen(tab.call, usable_by(tab.call, principal), tab.model.deployments)
-            reply = await recall(tab.call, principal, self.cache)
+            reply = await recall(tab.call, principal, self.cache) or await count_here(
+                tab, usable, self.counter
+            )
             if reply is None:
                 reply = await self.upstream.answer(tab, usable, snapshot, tab.recording or relay)
             tab.reply = reply
+        if tab.call.ask.keeps and self.keeper is not None:
+            await self.keeper.keep(tab.call.ask, reply, principal.tenant_id)
         return admitted.outcome(reply)
+
+    async def _continued(self, call: Call, principal: Principal) -> Call:
+        """The call with all that was said before in it, so that it is bounded with it."""
+        if self.keeper is None:
+            raise UnknownResponse
+        return replace(call, ask=await self.keeper.continued(call.ask, principal.tenant_id))
 
     def tending(self) -> Tending:
         """What is to run beside the calls."""
@@ -158,6 +182,9 @@ class Admitted:
         # The books away too: the hold stays and is swept at its bound; the first error is the one told.
         with suppress(BooksAway):
             await settling
+            if isinstance(error, GatewayError):
+                reply = Reply(status=error.status, content_type="", body=b"")
+                error.outcome = replace(self.outcome(reply), served=failed_at(self._tab))
 
     async def _settle(self) -> None:
         gateway, tab = self._gateway, self._tab
@@ -183,4 +210,6 @@ class Admitted:
             served=served_by(self._tab, self._tab.served),
             charge_nano=entry.charge_nano,
             overhead_us=entry.overhead_us,
+            latency_ms=entry.latency_ms,
+            meters=entry.meters,
         )

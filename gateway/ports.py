@@ -80,6 +80,19 @@ class Vault(Protocol):
         """Decrypt what was sealed here, or `SecretUnreadable`."""
 
 
+class Conversations(Protocol):
+    """What answers are kept by, encrypted: a tenant's own, some of the latest for some time."""
+
+    async def keep(self, tenant: UUID, name: str, sealed: bytes) -> None:
+        """Keep one; `ConversationsAway` if it cannot be."""
+
+    async def find(self, tenant: UUID, name: str) -> bytes | None:
+        """One of this tenant's."""
+
+    async def forget(self, tenant: UUID, name: str) -> bool:
+        """Keep one no longer; whether it was there."""
+
+
 class Directory(Protocol):
     """Keys to principals."""
 

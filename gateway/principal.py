@@ -37,6 +37,8 @@ class Principal(Struct, frozen=True, kw_only=True, gc=False):
     terms: Terms = Terms()
     default_models: dict[str, str] = {}
     policy: Policy = Policy()
+    roles: tuple[str, ...] = ()
+    """Of a platform key: what it may do for the tenants that it acts for."""
     revision: int = 0
     """The configuration's, when this was read."""
 

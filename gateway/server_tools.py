@@ -8,13 +8,23 @@ from msgspec import Raw, Struct
 
 from gateway.call import Members
 
-_RUN_BY_CALLERS = ("function", "custom", "bash_", "text_editor_", "computer", "memory_", "local_shell")
+_PREPARED = ("bash_", "text_editor_", "computer", "memory_", "browser_toolset")
+_RUN_BY_CALLERS = ("function", "custom", "local_shell", *_PREPARED)
 """How the types of tools begin that only name what the caller will do."""
+
+_FORMS = frozenset({"output_config", "output_format"})
+"""Members by which an answer is given a form."""
 
 _BILLED_BY: Mapping[str, str] = {"web_search": "search", "web_fetch": "", "mcp": ""}
 """How the types of tools begin whose uses can be bounded, and the meter of a use; "" costs tokens alone."""
 
 _MOST_USES = 1_000
+
+_EXPLAINED_TOKENS = 2_048
+"""More than Anthropic tells a model about using tools or keeping to a form, and about a tool of its own."""
+
+_TOOLSET_TOKENS = 16_384
+"""The same of a whole set of tools."""
 
 
 class _Tool(Struct):
@@ -64,6 +74,23 @@ def uses_of(members: Members) -> Uses | None:
             return None
         uses += one
     return uses
+
+
+def unwritten_tokens(members: Members) -> int:
+    """The most that a provider tells a model about tools beyond what the request says of them.
+
+    Only Anthropic has such tools: they are named, and the rest of their description is its own.
+    """
+    told = not _FORMS.isdisjoint(members)
+    try:
+        tools = _tools.decode(members.get("tools", Raw(b"[]")))
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return 0  # their uses have no bound either
+    prepared = [tool.type for tool in tools if tool.type and tool.type.startswith(_PREPARED)]
+    told = told or bool(prepared) or any(bytes(tool.input_schema) for tool in tools)
+    return told * _EXPLAINED_TOKENS + sum(
+        _TOOLSET_TOKENS if "toolset" in kind else _EXPLAINED_TOKENS for kind in prepared
+    )
 
 
 def _tool_uses(tool: _Tool, members: Members) -> Uses | None:

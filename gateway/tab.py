@@ -90,11 +90,24 @@ class Tab:
 
 
 def served_by(tab: Tab, deployment: Deployment | None) -> Served:
-    """Who answers, in the caller's words; without a deployment it was the cache."""
+    """Who answers, in the caller's words; without a deployment it was the cache, or we counted ourselves."""
+    counted = tab.call.ask.kind == "count"
+    ours = "gateway" if counted else "cache"
     return Served(
-        provider=deployment.provider.name if deployment else "cache",
-        deployment=deployment.name if deployment else "cache",
+        provider=deployment.provider.name if deployment else ours,
+        deployment=deployment.name if deployment else ours,
         model=tab.model.name,
-        cache="bypass" if deployment else "hit",
+        cache="bypass" if deployment or counted else "hit",
+        rates=tab.rates,
+    )
+
+
+def failed_at(tab: Tab) -> Served:
+    """Who was asked last, if anybody was."""
+    deployment = tab.reached
+    return Served(
+        provider=deployment.provider.name if deployment else "",
+        deployment=deployment.name if deployment else "",
+        model=tab.model.name,
         rates=tab.rates,
     )

@@ -6,6 +6,8 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from gateway.call import Members
+
 OPAQUE_PARTS = frozenset(
     {
         "audio",
@@ -29,7 +31,7 @@ OPAQUE_PARTS = frozenset(
 )
 """What messages hold beside text: its tokens cannot be counted from the request."""
 
-_NOT_SPOKEN = OPAQUE_PARTS | {"role", "type", "id", "object", "finish_reason"}
+_NOT_SPOKEN = OPAQUE_PARTS | {"role", "type", "id", "object", "finish_reason", "signature"}
 
 
 def _decoded(value: Raw) -> Any:
@@ -39,6 +41,19 @@ def _decoded(value: Raw) -> Any:
         return bytes(value).decode()
 
 
+def prompt_in(members: Members) -> Raw | None:
+    """What a model is to answer, under the name that it has in this format."""
+    return members.get("messages") or members.get("input") or members.get("prompt")
+
+
+def prompt_texts(members: Members, prompt: Raw | None) -> Iterator[str]:
+    """All that a model reads: what it is told beforehand, its tools as they are written, and the prompt."""
+    yield from texts_in(members.get("system"))
+    yield from texts_in(members.get("instructions"))
+    yield bytes(members.get("tools", Raw())).decode()
+    yield from texts_in(prompt)
+
+
 def texts_in(value: Raw | None) -> Iterator[str]:
     """Every string that a model reads or says."""
     waiting: list[Any] = [] if value is None else [_decoded(value)]
@@ -46,7 +61,7 @@ def texts_in(value: Raw | None) -> Iterator[str]:
         one = waiting.pop()
         if isinstance(one, str):
             yield one
-        elif isinstance(one, dict):
+        elif isinstance(one, dict) and one.get("type") != "base64":
             waiting.extend(item for name, item in one.items() if name not in _NOT_SPOKEN)
         elif isinstance(one, list):
             waiting.extend(one)

@@ -10,6 +10,7 @@ from django.utils import timezone
 from gateway import catalog as engine
 from gateway.exchange import Timeouts
 from gateway.pricing import PriceCard
+from providers.addresses import is_private
 from providers.cards import PriceRow, build_cards, milliseconds
 from providers.models import Alias, Deployment, Model, PlatformDefault, Price, Provider, ProviderKey, Route
 from tenants.revision import current_revision
@@ -24,8 +25,9 @@ _SECURITY: Mapping[str, engine.Security] = {"low": "low", "medium": "medium", "h
 class DatabaseCatalog:
     """Keeps the current snapshot."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, *, stand_in: str = "") -> None:
         self._report = report
+        self._stand_in = stand_in
         self._current = engine.Snapshot(models={}, aliases={}, defaults={}, revision=-1)
 
     @property
@@ -39,10 +41,12 @@ class DatabaseCatalog:
 
     async def refresh(self) -> None:
         """Build the snapshot anew."""
-        self._current = await database_sync_to_async(snapshot_build)(report=self._report)
+        self._current = await database_sync_to_async(snapshot_build)(
+            report=self._report, stand_in=self._stand_in
+        )
 
 
-def snapshot_build(*, report: Report) -> engine.Snapshot:
+def snapshot_build(*, report: Report, stand_in: str = "") -> engine.Snapshot:
     """Everything that can be called now: what is blocked, or cannot be opened, is left out."""
     revision = current_revision()
     prices = [_price_row(price) for price in Price.objects.all()]
@@ -68,6 +72,7 @@ def snapshot_build(*, report: Report) -> engine.Snapshot:
         defaults=dict(PlatformDefault.objects.values_list("kind", "model")),
         cards_for=cards_for,
         revision=revision,
+        stand_in=stand_in,
     )
 
 
@@ -114,7 +119,10 @@ def _provider(row: Provider, secret: engine.Secret | None, tenant_id: UUID | Non
         ),
         tenant_id=tenant_id,
         security=_SECURITY[row.security_level],
+        default_model=row.default_model,
+        is_local=row.kind == Provider.Kind.LOCAL if row.kind else is_private(row.base_url),
         includes_usage=row.includes_usage,
+        has_responses=row.has_responses,
         bills_to_end=row.bills_to_end,
     )
 
@@ -142,6 +150,7 @@ def _model(
         context_window=row.context_window,
         max_output=row.max_output_tokens,
         vocabulary=row.vocabulary,
+        capabilities=tuple(row.capabilities),
         created=round(row.created_at.timestamp()),
     )
 

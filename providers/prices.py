@@ -41,7 +41,7 @@ def price_supersede(
     )
     following.full_clean()
     with transaction.atomic():
-        current = _open_row(following)
+        current = price_open_row(following)
         if current is not None:
             if current.pico_per_unit == pico_per_unit and current.valid_from <= moment:
                 return None
@@ -58,7 +58,8 @@ def price_close(*, price: Price, at: datetime) -> None:
     price.save(update_fields=["valid_until"])
 
 
-def _open_row(price: Price) -> Price | None:
+def price_open_row(price: Price) -> Price | None:
+    """The row of the same terms that has no end yet, kept as it is until the transaction ends."""
     return (
         Price.objects.select_for_update()
         .filter(

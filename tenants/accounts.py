@@ -65,6 +65,34 @@ def budget_accounts(
     return tuple(one for one in accounts.values() if one.unit == "nano" and matches(one.model or "*", model))
 
 
+def renewable_accounts(*, tenant_id: UUID, user_name: str | None) -> tuple[Account, ...]:
+    """What an operator may have begin anew: a user's limits, or those of a tenant, its projects and keys."""
+    tenant = Tenant.objects.get(pk=tenant_id)
+    if user_name is not None:
+        return _user_accounts(tenant, user_name)
+    projects = Project.objects.filter(tenant=tenant, limits__isnull=False).distinct()
+    keys = ApiKey.objects.filter(tenant=tenant, limits__isnull=False).distinct()
+    found = [tenant_accounts(tenant=tenant, project=None, key=None)]
+    found += [tenant_accounts(tenant=tenant, project=project, key=None) for project in projects]
+    found += [tenant_accounts(tenant=tenant, project=None, key=key) for key in keys]
+    return tuple({account.id: account for accounts in found for account in accounts}.values())
+
+
+def _user_accounts(tenant: Tenant, name: str) -> tuple[Account, ...]:
+    """One person's, at whichever key of the tenant they were counted."""
+    user = EndUser.objects.select_related("limit_class").filter(tenant=tenant, name=name).first()
+    if user is None:
+        return ()
+    classes = LimitClass.objects.filter(keys__tenant=tenant).distinct()
+    by_key = [
+        replace(account, id=f"{account.id}:{user.id.hex}")
+        for limit_class in classes
+        for account in class_accounts(limit_class=limit_class, zone=tenant.time_zone)
+    ]
+    own = end_user_accounts(end_user=user, zone=tenant.time_zone)
+    return tuple({account.id: account for account in (*own, *by_key)}.values())
+
+
 class _Scope:
     """Whose rows, and under which name and id they count."""
 

@@ -11,7 +11,6 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Generic, TypeVar
 
 from channels.db import database_sync_to_async
@@ -19,10 +18,10 @@ from django.db import DatabaseError
 from msgspec.structs import replace
 
 from gateway.call import Origin
-from gateway.errors import ConfigurationAway, Forbidden, GatewayError, Unauthenticated
+from gateway.errors import ConfigurationAway, GatewayError, Unauthenticated
 from gateway.ports import Clock
 from gateway.principal import EndUser, Principal
-from tenants.principals import Known, end_user_load, known_load
+from tenants.principals import Known, end_user_load, known_load, network_check
 from tenants.watch import ANSWERS_WITHIN
 
 KEEP_SECONDS = 10.0
@@ -126,7 +125,7 @@ class DatabaseDirectory:
         if known.valid_until is not None and known.valid_until.timestamp() <= self._clock.now():
             raise Unauthenticated("This key has expired.")
         if known.networks:
-            _check_network(origin.address, known.networks)
+            network_check(origin.address, known.networks)
         return known.principal
 
     async def catch_up(self, revision: int) -> None:
@@ -144,17 +143,6 @@ class DatabaseDirectory:
         if found is None:
             found = await self._end_users.load(key, lambda: _load_end_user(principal, name))
         return found
-
-
-def _check_network(address: str, networks: tuple[str, ...]) -> None:
-    try:
-        here = ip_address(address)
-    except ValueError:
-        raise Forbidden("This key may not be used from this address.") from None
-    if isinstance(here, IPv6Address) and here.ipv4_mapped is not None:
-        here = here.ipv4_mapped  # how a dual-stack socket shows a caller over IPv4
-    if not any(here in ip_network(network, strict=False) for network in networks):
-        raise Forbidden("This key may not be used from this address.")
 
 
 async def _load_known(origin: Origin, revision: int) -> Known:

@@ -75,6 +75,13 @@ def key_revoke(*, key: ApiKey) -> None:
     key.save(update_fields=["blocked"])
 
 
+def key_name_check(*, tenant: Tenant | None, name: str, besides: ApiKey) -> None:
+    """Refuse a name that another live key of the tenant, or of the platform, has."""
+    peers = ApiKey.objects.filter(tenant=tenant, name=name, blocked=False, grace_until=None)
+    if peers.exclude(pk=besides.pk).exists():
+        raise ValidationError({"name": "A live key has this name already: rotate it, or revoke it first."})
+
+
 def _successor(old: ApiKey) -> ApiKey:
     return ApiKey(
         tenant=old.tenant,

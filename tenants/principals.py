@@ -1,6 +1,7 @@
 """Who a key is: the rows of a tenant gathered into the engine's `Principal`."""
 
 from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Literal, cast
 
 from django.conf import settings
@@ -8,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.errors import Forbidden, Unauthenticated
 from gateway.pricing import Terms
@@ -16,6 +18,7 @@ from gateway.principal import Policy as EnginePolicy
 from gateway.principal import Principal
 from tenants.accounts import class_accounts, end_user_accounts, tenant_accounts
 from tenants.models import ApiKey, EndUser, Policy, Project, Tenant
+from tenants.passes import Pass, is_pass, pass_read
 from tenants.secrets import key_digest, peppers
 from tenants.validators import slug_validator
 
@@ -36,21 +39,73 @@ def known_load(*, credential: str, tenant_name: str, project_name: str) -> Known
     """Find who sends this key for this tenant and project, or say why nobody does."""
     if not credential:
         return Known(principal=_principal(_anonymous_tenant(tenant_name), None, project_name))
+    if is_pass(credential):
+        return _pass_known(pass_read(credential), tenant_name, project_name)
     key = _key_find(credential)
     tenant = _tenant_for(key, tenant_name)
     principal = _principal(tenant, key, project_name)
     _note_use(key)
-    until = min(filter(None, (key.expires_at, key.grace_until)), default=None)
-    return Known(principal=principal, valid_until=until, networks=tuple(key.networks))
+    return Known(principal=principal, valid_until=_valid_until(key), networks=tuple(key.networks))
+
+
+def _pass_known(given: Pass, tenant_name: str, project_name: str) -> Known:
+    """Whom the gateway itself calls for."""
+    tenant = Tenant.objects.filter(pk=given.tenant).first()
+    if tenant is None or tenant_name not in ("", tenant.name):
+        raise Forbidden("This pass is for another tenant.")
+    principal = replace(_principal(tenant, None, project_name), key=given.by)
+    return Known(principal=principal, valid_until=given.until)
+
+
+def key_recognise(*, credential: str, address: str) -> ApiKey:
+    """The key that somebody sends from an address, if it opens doors now."""
+    key = _key_find(credential)
+    until = _valid_until(key)
+    if until is not None and until <= timezone.now():
+        raise Unauthenticated("This key has expired.")
+    network_check(address, tuple(key.networks))
+    _note_use(key)
+    return key
+
+
+def network_check(address: str, networks: tuple[str, ...]) -> None:
+    """Refuse an address outside the networks, if there are any."""
+    if not networks:
+        return
+    try:
+        here = ip_address(address)
+    except ValueError:
+        raise Forbidden("This key may not be used from this address.") from None
+    if isinstance(here, IPv6Address) and here.ipv4_mapped is not None:
+        here = here.ipv4_mapped  # how a dual-stack socket shows a caller over IPv4
+    if not any(here in ip_network(network, strict=False) for network in networks):
+        raise Forbidden("This key may not be used from this address.")
 
 
 def end_user_load(*, principal: Principal, name: str) -> EngineEndUser:
     """Find a tenant's end user; at first sight they get a row, whose id stands for them in the ledger."""
     row, _ = EndUser.objects.select_related("tenant", "limit_class").get_or_create(
-        tenant_id=principal.tenant_id, name=name.replace("\x00", "")[:_LONGEST_END_USER]
+        tenant_id=principal.tenant_id, name=_end_user_name(name)
     )
     accounts = end_user_accounts(end_user=row, zone=row.tenant.time_zone)
     return EngineEndUser(id=row.id, accounts=accounts, blocked=row.blocked)
+
+
+def end_user_find(*, principal: Principal, name: str) -> EngineEndUser | None:
+    """A tenant's end user, if they were met before."""
+    row = (
+        EndUser.objects.select_related("tenant", "limit_class")
+        .filter(tenant_id=principal.tenant_id, name=_end_user_name(name))
+        .first()
+    )
+    if row is None:
+        return None
+    accounts = end_user_accounts(end_user=row, zone=row.tenant.time_zone)
+    return EngineEndUser(id=row.id, accounts=accounts, blocked=row.blocked)
+
+
+def _end_user_name(name: str) -> str:
+    return name.replace("\x00", "")[:_LONGEST_END_USER]
 
 
 def _key_find(credential: str) -> ApiKey:
@@ -65,6 +120,10 @@ def _key_find(credential: str) -> ApiKey:
     return key
 
 
+def _valid_until(key: ApiKey) -> datetime | None:
+    return min(filter(None, (key.expires_at, key.grace_until)), default=None)
+
+
 def _note_use(key: ApiKey) -> None:
     """When a key was last used, to within some minutes: a write for each call would be worth less."""
     now = timezone.now()
@@ -77,6 +136,7 @@ def _tenant_for(key: ApiKey, name: str) -> Tenant:
         if name and name != key.tenant.name:
             raise Forbidden("This key belongs to another tenant than X-Tenant-ID names.")
         return key.tenant
+    name = name or settings.GATEWAY_ANONYMOUS_TENANT
     if not name:
         raise Forbidden("A platform key acts for a tenant: name it with X-Tenant-ID.")
     reach = Tenant.objects.all() if key.all_tenants else key.granted_tenants.all()
@@ -134,6 +194,7 @@ def _principal(tenant: Tenant, key: ApiKey | None, project_name: str) -> Princip
         user_accounts=class_accounts(limit_class=key.per_user_class, zone=tenant.time_zone) if key else (),
         terms=Terms(tenant_id=tenant.id, markup_bps=tenant.markup_bps),
         default_models={kind: model for kind, model in defaults.items() if model},
+        roles=tuple(key.roles) if key and key.tenant is None else (),
         policy=EnginePolicy(
             tags=tuple(policy.tags),
             books_away=cast(Literal["refuse", "allow"], policy.books_away),

@@ -25,10 +25,27 @@ settings.load_profile("house")  # a busy machine is no mistake of the code
 from django.db import DEFAULT_DB_ALIAS, connections  # noqa: E402
 
 from tests.support.databases import each_database, postgresql, postgresql_connection  # noqa: E402
+from tests.support.gateways import (  # noqa: E402
+    configuration,
+    distributed_gateway,
+    embedded_gateway,
+    provider,
+)
 from tests.support.guards import flush_lifts_guards  # noqa: E402
 from tests.support.servers import nats_url, postgresql_url, redis_url  # noqa: E402
 
-__all__ = ("each_database", "nats_url", "postgresql", "postgresql_connection", "postgresql_url", "redis_url")
+__all__ = (
+    "configuration",
+    "distributed_gateway",
+    "each_database",
+    "embedded_gateway",
+    "nats_url",
+    "postgresql",
+    "postgresql_connection",
+    "postgresql_url",
+    "provider",
+    "redis_url",
+)
 
 flush_lifts_guards()
 

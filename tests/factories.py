@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from gateway.ids import uuid7
-from providers.models import Deployment, Model, Price, Provider, ProviderKey
+from providers.models import Alias, Deployment, Model, Price, Provider, ProviderKey
 from tenants.keys import key_issue
 from tenants.models import ApiKey, Budget, EndUser, Limit, Member, Project, Tenant
 from usage.models import Correction, LedgerEntry
@@ -78,6 +78,11 @@ def make_deployment(model: Model, provider: Provider, **fields: Any) -> Deployme
     return Deployment.objects.create(
         **{"model": model, "provider": provider, "upstream_model": model.name} | fields
     )
+
+
+def make_alias(name: str, target: str) -> Alias:
+    """A second name for a model."""
+    return Alias.objects.create(name=name, target=target)
 
 
 def make_price(

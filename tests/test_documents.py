@@ -76,7 +76,7 @@ def asked_of(words: list[str]) -> tuple[Inference, Ask, str]:
     assert isinstance(door, Inference)
     body = words[words.index("-d") + 1]
     assert json.loads(body)
-    return door, door.parse(body.encode()), address
+    return door, door.parse(body.encode(), {}), address
 
 
 def default_of(name: str) -> str:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from gateway.accounts import LARGEST_AMOUNT, Account, Amounts, Hold, Refusal
 from gateway.bounds import Bound, bound_of
-from gateway.call import Call
+from gateway.call import Ask, Call, Rate
 from gateway.catalog import Model, Snapshot, unknown_model
 from gateway.entry import Entry, bound_line
 from gateway.errors import (
@@ -28,7 +28,7 @@ from gateway.tab import Tab
 _LONGEST_RETRY = 31 * 86_400.0
 """Seconds: what a budget without an end tells callers, since somebody may raise it."""
 
-_SERVED_BY = {"speech": "audio", "transcription": "audio"}
+_SERVED_BY = {"speech": "audio", "transcription": "audio", "count": "chat"}
 """The kind of model for a kind of call, where they are not called alike."""
 
 _REFUSALS: dict[str, type[GatewayError]] = {
@@ -43,6 +43,8 @@ def open_tab(
     call: Call, principal: Principal, end_user: EndUser | None, snapshot: Snapshot, now: float
 ) -> Tab:
     """Everything that is decided before the books are asked."""
+    if call.ask.provider:
+        call = _with_provider(call, principal, snapshot)
     model = choose_model(call, principal, snapshot)
     accounts = accounts_of(principal, end_user, model)
     now_ms = round(now * 1000)
@@ -68,17 +70,41 @@ def open_tab(
 
 
 def choose_model(call: Call, principal: Principal, snapshot: Snapshot) -> Model:
-    """The model asked for, or the default of the tenant, then of the platform; only if the key may use it."""
-    kind = call.ask.kind
-    name = call.ask.model or principal.default_models.get(kind) or snapshot.defaults.get(kind)
+    """The model asked for, or the one that calls without a name get; only if the key may use it."""
+    ask = call.ask
+    name = ask.model or _default_model(ask, principal, snapshot)
     if not name:
         raise InvalidRequest("Name a model: there is no default for this kind of call.", param="model")
     model = snapshot.resolve(name)
     if not may_use(principal, model, name):
         raise unknown_model(name)
-    if model.kind != _SERVED_BY.get(kind, kind) and not model.pattern:
-        raise InvalidRequest(f"The model '{model.name}' does not serve {kind} calls.", param="model")
+    if not _serves(model, ask.kind):
+        raise InvalidRequest(f"The model '{model.name}' does not serve {ask.kind} calls.", param="model")
+    if ask.provider and all(one.provider.name != ask.provider for one in model.deployments):
+        told = f"The provider '{ask.provider}' does not serve the model '{model.name}'."
+        raise InvalidRequest(told, param="provider")
     return model
+
+
+def _with_provider(call: Call, principal: Principal, snapshot: Snapshot) -> Call:
+    """The same, naming the provider that really answers to the name, which may be the one that stands in."""
+    name = snapshot.provider(call.ask.provider, principal.tenant_id).name
+    return replace(call, ask=replace(call.ask, provider=name))
+
+
+def _default_model(ask: Ask, principal: Principal, snapshot: Snapshot) -> str | None:
+    """The provider's if one was named and it has one of this kind, else the tenant's, else the platform's."""
+    if ask.provider:
+        name = snapshot.default_of(snapshot.provider(ask.provider, principal.tenant_id))
+        model = snapshot.find(name) if name else None
+        if model is not None and _serves(model, ask.kind):
+            return name
+    kind = "chat" if ask.kind == "count" else ask.kind
+    return principal.default_models.get(kind) or snapshot.defaults.get(kind)
+
+
+def _serves(model: Model, kind: str) -> bool:
+    return model.kind == _SERVED_BY.get(kind, kind) or bool(model.pattern)
 
 
 def may_use(principal: Principal, model: Model, name: str) -> bool:
@@ -115,7 +141,11 @@ def refuse(refusal: Refusal) -> GatewayError:
     )
     scope = account.scope.replace("_", " ")
     message = f"The {of_what}{window} of {scope} '{account.name}' is used up."
-    return _REFUSALS[account.unit](message, retry_after=min(refusal.retry_ms / 1000, _LONGEST_RETRY))
+    error = _REFUSALS[account.unit](message, retry_after=min(refusal.retry_ms / 1000, _LONGEST_RETRY))
+    if account.unit in ("requests", "tokens"):
+        left, reset_ms = refusal.remaining, refusal.retry_ms
+        error.rates = (Rate(unit=account.unit, limit=account.limit, remaining=left, reset_ms=reset_ms),)
+    return error
 
 
 def amounts_of(bound: Bound, nano: int) -> Amounts:

@@ -7,7 +7,7 @@ from gateway.call import Call
 from gateway.catalog import Deployment, Model, Snapshot
 from gateway.errors import ContentRefused, ContextTooLong, ProviderError
 from gateway.principal import Principal
-from gateway.wires import WIRES
+from gateway.wires import wire_for
 
 _CAUSES: Mapping[type[ProviderError], str] = {
     ContextTooLong: "context_length",
@@ -18,15 +18,14 @@ Usable = Callable[[Deployment], bool]
 
 
 def usable_by(call: Call, principal: Principal) -> Usable:
-    """Whether a deployment can take this caller's call: speaks its format, and is theirs or everyone's."""
+    """Whether a deployment can take this caller's call: it can, may, and is theirs or everyone's."""
 
     def usable(deployment: Deployment) -> bool:
         provider = deployment.provider
-        wire = WIRES.get(provider.wire)
         return (
-            wire is not None
-            and call.ask.format == wire.FORMAT
-            and provider.tenant_id in (None, principal.tenant_id)
+            provider.tenant_id in (None, principal.tenant_id)
+            and call.ask.provider in ("", provider.name)
+            and wire_for(call.ask, provider) is not None
         )
 
     return usable

@@ -6,15 +6,15 @@ from msgspec import Raw, convert
 from msgspec.structs import replace
 
 from gateway.accounts import LARGEST_ENTRY, Settlement
-from gateway.bounds import has_opaque_part
-from gateway.call import Status, Usage
+from gateway.bounds import FREE, has_opaque_part
+from gateway.call import Kind, Status, Usage
 from gateway.entry import Entry, bound_line
-from gateway.extents import extent_of
+from gateway.extents import SOUND_TOKENS_A_SECOND, extent_of
 from gateway.once import Told, seal_answer
 from gateway.ports import Vault
 from gateway.pricing import Priced, card_at, price_usage
 from gateway.tab import Tab, served_by
-from gateway.texts import texts_in
+from gateway.texts import prompt_in, prompt_texts
 from gateway.tokens import TokenCounter
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,9 @@ async def settlement_of(tab: Tab, *, monotonic: float, counter: TokenCounter) ->
     if estimated:
         usage = await _estimate(tab, counter)
     elif usage is not None and usage.doubtful:
-        estimated, usage = True, replace(usage, doubtful=False)
+        estimated, usage = True, await _completed(tab, usage, counter)
+    if usage is not None and _are_of_tokens(tab, usage):
+        estimated, usage = True, _in_tokens(usage, tab.call.ask.kind)
     seen = usage or _NOTHING
     priced = Priced() if usage is None else _priced(tab, usage)
     unseen = [attempt.unknown_nano for attempt in tab.attempts if attempt.unknown_nano]
@@ -54,9 +56,26 @@ def with_answer(settlement: Settlement, tab: Tab, vault: Vault) -> Settlement:
 
 
 def _priced(tab: Tab, usage: Usage) -> Priced:
+    if tab.call.ask.kind in FREE:
+        return Priced()
     deployment = tab.served or tab.reached
     card = card_at(deployment.cards, tab.skeleton.at_ms) if deployment else None
     return price_usage(usage, card, tab.principal.terms, tab.service_tier)
+
+
+def _are_of_tokens(tab: Tab, usage: Usage) -> bool:
+    """Whether seconds were counted of a sound that has a price by the token alone."""
+    deployment = tab.served or tab.reached
+    card = card_at(deployment.cards, tab.skeleton.at_ms) if deployment and usage.audio_second else None
+    return card is not None and not any("audio_second" in sheet.prices for sheet in card.sheets)
+
+
+def _in_tokens(usage: Usage, kind: Kind) -> Usage:
+    """Seconds as the tokens that they may hold: such a sound is not free because nobody counted them."""
+    tokens = usage.audio_second * SOUND_TOKENS_A_SECOND
+    if kind == "speech":
+        return replace(usage, audio_second=0, audio_out=usage.audio_out + tokens)
+    return replace(usage, audio_second=0, audio_in=usage.audio_in + tokens)
 
 
 def _entry(
@@ -103,10 +122,15 @@ async def _estimate(tab: Tab, counter: TokenCounter) -> Usage:
     ask = tab.call.ask
     if ask.kind in _NOT_OF_TEXT:
         return convert(extent_of(ask).besides, Usage)
-    members = ask.members
-    prompt = members.get("messages") or members.get("input") or members.get("prompt") or Raw(ask.body)
+    prompt = prompt_in(ask.members) or Raw(ask.body)
     window = tab.model.context_window if has_opaque_part(prompt) else None
     return Usage(
-        input=window or await counter.count(texts_in(prompt)),
+        input=window or await counter.count(prompt_texts(ask.members, prompt)),
         output=await counter.count(tab.delivered),
     )
+
+
+async def _completed(tab: Tab, usage: Usage, counter: TokenCounter) -> Usage:
+    """A doubtful usage as it is charged; one that stops before the answer has that counted here."""
+    told = usage.tokens > usage.prompt_tokens
+    return replace(usage, doubtful=False, output=usage.output if told else await counter.count(tab.delivered))

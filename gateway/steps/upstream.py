@@ -25,7 +25,7 @@ from gateway.steps.check import check_reply
 from gateway.steps.route import Candidates, Usable
 from gateway.tab import Tab, served_by
 from gateway.ticker import Ticker
-from gateway.wires import WIRES, StreamReader, Wire
+from gateway.wires import StreamReader, Translation, Wire, wire_for
 
 _LAST_BOUNDARY = b"\n\n"
 """Some providers hang up right behind their last line."""
@@ -34,19 +34,28 @@ HEARD_OUT_WITHIN = 60.0
 """Seconds that a provider is listened to for its bill alone."""
 
 TransportFor = Callable[[Deployment], Transport]
+MakeBreaker = Callable[[], Breaker]
 
 
 class Upstream:
     """The way to providers, with what is remembered of their health."""
 
     def __init__(
-        self, *, transport_for: TransportFor, teller: Teller, clock: Clock, random: Random, effort: Effort
+        self,
+        *,
+        transport_for: TransportFor,
+        teller: Teller,
+        clock: Clock,
+        random: Random,
+        effort: Effort,
+        make_breaker: MakeBreaker = Breaker,
     ) -> None:
         self.transport_for = transport_for
         self.teller = teller
         self.clock = clock
         self.random = random
         self.effort = effort
+        self.make_breaker = make_breaker
         self.breakers: dict[str, Breaker] = {}
         self.ticker = Ticker()
 
@@ -104,11 +113,16 @@ class Upstream:
             raise NoProvider("The call failed, and its budget does not allow another attempt.")
 
     async def _attempt(self, tab: Tab, deployment: Deployment, relay: Relay | None) -> Reply:
+        wire = wire_for(tab.call.ask, deployment.provider)
+        if wire is None:
+            raise NoProvider
+        if isinstance(wire, Translation):
+            await self._translate(tab, wire, deployment)
         tab.reached = deployment
         breaker = self._breaker(deployment)
         began = self.clock.monotonic()
         try:
-            reply = await self._exchange(tab, deployment, relay)
+            reply = await self._exchange(tab, deployment, wire, relay)
         except ProviderError as error:
             if error.counts:
                 breaker.failed(self.clock.monotonic())
@@ -126,9 +140,17 @@ class Upstream:
         self._note(tab, deployment, began, "ok", 200, unseen=False)
         return reply
 
-    async def _exchange(self, tab: Tab, deployment: Deployment, relay: Relay | None) -> Reply:
+    async def _translate(self, tab: Tab, wire: Translation, deployment: Deployment) -> None:
+        """While nobody outside has heard of the attempt: what goes wrong here is never billed."""
+        limit = tab.call.origin.timeout or deployment.provider.timeouts.total
+        try:
+            async with asyncio.timeout(tab.call.started + limit - self.clock.monotonic()):
+                await wire.prepare(tab.call.ask, deployment, tab.model.max_output)
+        except TimeoutError:
+            raise DeadlinePassed from None
+
+    async def _exchange(self, tab: Tab, deployment: Deployment, wire: Wire, relay: Relay | None) -> Reply:
         ask, timeouts = tab.call.ask, deployment.provider.timeouts
-        wire = WIRES[deployment.provider.wire]
         request = wire.build_request(ask, deployment)
         deadline = tab.call.started + (tab.call.origin.timeout or timeouts.total)
         async with Patience(deadline, self.ticker) as patience:
@@ -139,7 +161,11 @@ class Upstream:
                 if ask.stream and relay is not None:
                     return await self._relay(tab, deployment, wire, answer, patience, relay)
                 patience.expect(timeouts.idle)
-                reply = wire.read_reply(ask, answer.headers, await answer.read())
+                body = await answer.read()
+                if isinstance(wire, Translation):
+                    reply = await wire.read(ask, answer.headers, body)
+                else:
+                    reply = wire.read_reply(ask, answer.headers, body)
         check_reply(reply)
         tab.usage, tab.service_tier = reply.usage, reply.service_tier
         tab.delivered.extend(reply.texts)
@@ -204,7 +230,7 @@ class Upstream:
         if breaker is None:
             if len(self.breakers) >= _BREAKERS_AT_MOST:  # a star lets callers invent names
                 self.breakers = {name: one for name, one in self.breakers.items() if not one.is_well}
-            breaker = self.breakers[deployment.name] = Breaker()
+            breaker = self.breakers[deployment.name] = self.make_breaker()
         return breaker
 
     def _note(

@@ -5,10 +5,13 @@ from types import ModuleType
 from typing import Protocol, cast
 
 from gateway.call import Ask, Event, Reply, Usage
-from gateway.catalog import Deployment
+from gateway.catalog import Deployment, Provider
 from gateway.errors import ProviderError
 from gateway.exchange import Request
-from gateway.wires import openai
+from gateway.wires import anthropic, openai, responses
+from gateway.wires.litellm import Translation, translation_for
+
+__all__ = ["WIRES", "StreamReader", "Translation", "Wire", "wire_for"]
 
 
 class StreamReader(Protocol):
@@ -35,6 +38,8 @@ class Wire(Protocol):
     """What each wire's file provides."""
 
     FORMAT: str
+    PATHS: Mapping[str, str]
+    """Where each task is asked for, below the provider's address; no other is understood."""
 
     def build_request(self, ask: Ask, deployment: Deployment) -> Request:
         """The provider's request."""
@@ -53,5 +58,18 @@ def _wire(module: ModuleType) -> Wire:
     return cast(Wire, module)
 
 
-WIRES: Mapping[str, Wire] = {"openai": _wire(openai), "echo": _wire(openai)}
+def wire_for(ask: Ask, provider: Provider) -> Wire | None:
+    """The wire that takes an ask to a provider; None where the provider does nothing of the kind."""
+    wire = WIRES.get(provider.wire)
+    if ask.operation == "response" and wire is not None and not provider.has_responses:
+        wire = _RESPONSES if wire is WIRES["openai"] else None
+    if wire is not None and ask.format == wire.FORMAT and ask.task in wire.PATHS:
+        return wire
+    return translation_for(ask, provider, WIRES)
+
+
+WIRES: Mapping[str, Wire] = {"openai": _wire(openai), "anthropic": _wire(anthropic), "echo": _wire(openai)}
 """The echo provider speaks OpenAI's format; only its transport is another."""
+
+_RESPONSES = _wire(responses)
+"""For hosts of OpenAI's format that have chats and no responses."""

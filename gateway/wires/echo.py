@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.echoes import find_echo
 from gateway.exchange import Request
 from gateway.sse import encode_event
 
@@ -65,6 +66,8 @@ _encode = msgspec.json.Encoder().encode
 def answer(request: Request) -> tuple[int, dict[str, str], Sequence[bytes]]:
     """Status, headers and body pieces of the answer to a request in OpenAI's format."""
     try:
+        if (other := find_echo(request)) is not None:
+            return other(request)
         if request.url.endswith("/embeddings"):
             return 200, {"content-type": "application/json"}, [_embed(_embedding.decode(request.body))]
         asked = _chat.decode(request.body)

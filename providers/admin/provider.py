@@ -144,7 +144,7 @@ class ProviderAdmin(TenantScopedAdmin[Provider]):
             "Ways of its own",
             {
                 "classes": ("collapse",),
-                "fields": ("default_model", "headers", "includes_usage", "bills_to_end"),
+                "fields": ("default_model", "headers", "includes_usage", "has_responses", "bills_to_end"),
             },
         ),
     )

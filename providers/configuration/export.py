@@ -28,6 +28,7 @@ _PROVIDER = {
     "default_model": "default_model",
     "headers": "headers",
     "includes_usage": "includes_usage",
+    "has_responses": "has_responses",
     "bills_to_end": "bills_to_end",
     "tenant": "tenant",
     "blocked": "blocked",

@@ -63,6 +63,7 @@ def _provider_values(plan: Plan, wanted: schema.Provider, path: str) -> dict[str
         default_model=wanted.default_model,
         headers=wanted.headers,
         includes_usage=wanted.includes_usage,
+        has_responses=wanted.has_responses,
         bills_to_end=wanted.bills_to_end,
         tenant=tenant_named(wanted.tenant),
         blocked=wanted.blocked,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from django.db import transaction
 from msgspec import UnsetType
 
 from providers.configuration import schema
@@ -33,6 +34,21 @@ def models_apply(plan: Plan, models: dict[str, schema.Model]) -> None:
             _deployments_apply(plan, model, wanted.deployments, providers, f"{path}.deployments")
         if not isinstance(wanted.fallbacks, UnsetType):
             _fallbacks_apply(plan, model, wanted.fallbacks)
+
+
+def model_routing_set(*, model: Model, wanted: schema.Model) -> None:
+    """Let a model run where the description says, and there alone, and so with its fallbacks.
+
+    What it says nothing of stays. Its names were looked up before.
+    """
+    plan = Plan(prune=True)
+    with transaction.atomic():
+        if not isinstance(wanted.deployments, UnsetType):
+            providers = {row.name: row for row in Provider.objects.all()}
+            _deployments_apply(plan, model, wanted.deployments, providers, "deployments")
+        if not isinstance(wanted.fallbacks, UnsetType):
+            _fallbacks_apply(plan, model, wanted.fallbacks)
+        plan.refuse_problems()
 
 
 def aliases_apply(plan: Plan, aliases: dict[str, str]) -> None:

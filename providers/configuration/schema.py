@@ -96,6 +96,7 @@ class Provider(Part, frozen=True, kw_only=True):
     limits: ProviderLimits | UnsetType = UNSET
     headers: dict[str, str] | UnsetType = UNSET
     includes_usage: bool | UnsetType = UNSET
+    has_responses: bool | UnsetType = UNSET
     bills_to_end: bool | UnsetType = UNSET
     tenant: Name | UnsetType | None = UNSET
     blocked: bool | UnsetType = UNSET

@@ -95,6 +95,10 @@ class Provider(IdentifiedModel):
         default=True,
         help_text="Understands stream_options.include_usage, so that streams report their tokens.",
     )
+    has_responses = models.BooleanField(
+        default=False,
+        help_text="Answers /responses itself; for others such calls are made as chats.",
+    )
     bills_to_end = models.BooleanField(
         default=False,
         help_text="Bills a stream to its end even if the caller left: read on to learn the cost.",

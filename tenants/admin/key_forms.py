@@ -6,6 +6,7 @@ from django import forms
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget
 
 from tenants.admin.fields import LinesField
+from tenants.keys import key_name_check
 from tenants.models import ApiKey, Tenant
 from tenants.unfolded import ModelForm
 
@@ -44,10 +45,12 @@ class KeyForm(ModelForm[ApiKey]):
         tenant: Tenant | None = data.get("tenant", self.instance.tenant)
         if tenant is not None and data.get("granted_tenants"):
             self.add_error("granted_tenants", "Only platform keys act for other tenants.")
-        peers = ApiKey.objects.filter(tenant=tenant, name=data.get("name"), blocked=False, grace_until=None)
         is_live = not self.instance.blocked and self.instance.grace_until is None
-        if "tenant" not in self.errors and is_live and peers.exclude(pk=self.instance.pk).exists():
-            self.add_error("name", "A live key has this name already: rotate it, or revoke it first.")
+        if "tenant" not in self.errors and is_live:
+            try:
+                key_name_check(tenant=tenant, name=data.get("name", ""), besides=self.instance)
+            except forms.ValidationError as error:
+                self.add_error(None, error)
         return data
 
 

@@ -1,9 +1,6 @@
-"""Two gateways and one provider for all tests of a process; each file calls as a tenant of its own.
+"""Every test that calls a gateway runs on each kind: one process with its file, and several on servers.
 
-Every test that calls a gateway runs on each kind: one process with its file, and several on servers.
-
-Models under `stub/` and its like exist under any name, so that each test makes up one of its own, scripts
-it, and finds its calls, its bill and its breaker unmixed.
+The gateways and the provider are those of `tests/support/gateways.py`.
 """
 
 from collections.abc import Iterator
@@ -15,80 +12,7 @@ import pytest
 
 from tests.support.caller import Caller
 from tests.support.gateway_server import GatewayServer, served_fleet, served_gateway
-from tests.support.provider_scripts import answer_honestly
 from tests.support.provider_stub import ProviderStub
-
-PROVIDER_SECRET = "made-up-secret-of-the-provider"
-BODY_LIMIT = 4 * 1024 * 1024
-
-CONFIGURATION = """
-providers:
-  stub: {{wire: openai, base_url: "{stub}", keys: [{{name: main, secret: {secret}}}]}}
-  spare: {{wire: openai, base_url: "{spare}"}}
-  hasty: {{wire: openai, base_url: "{stub}", timeout: {{connect: 1, first_byte: 0.3, idle: 0.3, total: 5}}}}
-  idle: {{wire: openai, base_url: "{idle}"}}
-  gone: {{wire: openai, base_url: "http://127.0.0.1:9/v1"}}
-  echo: {{wire: echo}}
-models:
-  "stub/*": {{max_output_tokens: 100, deployments: [{{provider: stub, model: "*"}}]}}
-  "pair/*":
-    max_output_tokens: 100
-    deployments:
-      - {{provider: stub, model: "*", priority: 0}}
-      - {{provider: spare, model: "*", priority: 1}}
-  "hasty/*":
-    max_output_tokens: 100
-    deployments:
-      - {{provider: hasty, model: "*", priority: 0}}
-      - {{provider: spare, model: "*", priority: 1}}
-  "gone/*":
-    max_output_tokens: 100
-    deployments:
-      - {{provider: gone, model: "*", priority: 0}}
-      - {{provider: spare, model: "*", priority: 1}}
-  "idle/*": {{max_output_tokens: 100, deployments: [{{provider: idle, model: "*"}}]}}
-  echo: {{max_output_tokens: 1000, deployments: [{{provider: echo}}]}}
-  "meta/llama-3:8b": {{max_output_tokens: 1000, deployments: [{{provider: echo}}]}}
-  echo-embedding: {{kind: embedding, deployments: [{{provider: echo}}]}}
-aliases: {{small: echo}}
-defaults: {{chat: echo, embedding: echo-embedding}}
-prices:
-  - {{provider: stub, model: "*", input: 1, output: 2}}
-  - {{provider: spare, model: "*", input: 1, output: 2}}
-  - {{provider: idle, model: "*", input: 1, output: 2}}
-  - {{provider: gone, model: "*", input: 1, output: 2}}
-  - {{provider: hasty, model: "*", input: 1, output: 2}}
-  - {{provider: echo, model: "*", input: 1, output: 2}}
-tenants:
-{tenants}
-"""
-TENANTS = ("sdk", "passing", "careless", "leaving", "failing", "mended")
-TENANT = """
-  {name}:
-    limits: {{rpm: 100000, tpm: 100000000}}
-    budgets: [{{amount: 1000, window: total, hard: true}}]
-    keys: [{{name: app, secret: {name}-key-0000000001}}]
-"""
-STRICT_TENANTS = """
-  poor:
-    budgets: [{amount: 0.000001, window: total, hard: true}]
-    keys: [{name: app, secret: poor-key-0000000001}]
-  rare:
-    limits: {rpd: 1}
-    keys: [{name: app, secret: rare-key-0000000001}]
-  brief:
-    limits: {tpm: 30}
-    keys: [{name: app, secret: brief-key-0000000001}]
-  single:
-    limits: {parallel: 1}
-    budgets: [{amount: 1000, window: total, hard: true}]
-    keys: [{name: app, secret: single-key-0000000001}]
-  bursting:
-    limits: {rpm: 100000, burst: {calls: 1, seconds: 1}}
-    keys: [{name: app, secret: bursting-key-0000000001}]
-  narrow:
-    keys: [{name: app, secret: narrow-key-0000000001, models: [echo]}]
-"""
 
 
 class Calling(Protocol):
@@ -96,37 +20,6 @@ class Calling(Protocol):
 
     def __call__(self, tenant: str) -> Caller:
         """The caller with the tenant's key."""
-
-
-@pytest.fixture(scope="session")
-def provider() -> Iterator[ProviderStub]:
-    """A provider that answers honestly, unless a test scripts it."""
-    with ProviderStub(answer_honestly) as stub:
-        yield stub
-
-
-@pytest.fixture(scope="session")
-def configuration(provider: ProviderStub) -> str:
-    """The tenants above, and the provider under all its names."""
-    tenants = "".join(TENANT.format(name=name) for name in TENANTS) + STRICT_TENANTS
-    urls = {"stub": provider.url(), "spare": provider.url("/spare"), "idle": provider.url(host="localhost")}
-    return CONFIGURATION.format(**urls, secret=PROVIDER_SECRET, tenants=tenants)
-
-
-@pytest.fixture(scope="session")
-def embedded_gateway(configuration: str) -> Iterator[GatewayServer]:
-    """The gateway as one process."""
-    with served_gateway(configuration, GATEWAY_MAX_BODY_BYTES=str(BODY_LIMIT)) as server:
-        yield server
-        assert mistakes(server) == []
-
-
-@pytest.fixture(scope="session")
-def distributed_gateway(configuration: str) -> Iterator[GatewayServer]:
-    """The gateway as several processes, which take the calls in turn."""
-    with served_fleet(configuration, GATEWAY_MAX_BODY_BYTES=str(BODY_LIMIT)) as server:
-        yield server
-        assert mistakes(server) == []
 
 
 @pytest.fixture(scope="module", params=["embedded", "distributed"])
@@ -164,12 +57,6 @@ def calling(gateway: GatewayServer) -> Calling:
         return Caller(gateway, tenant, f"{tenant}-key-0000000001")
 
     return caller
-
-
-def mistakes(server: GatewayServer) -> list[str]:
-    """What it logged as an error."""
-    logged = server.log.splitlines()
-    return [line for line in logged if " ERROR " in line and "DisallowedHost" not in line]
 
 
 @pytest.fixture

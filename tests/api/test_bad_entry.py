@@ -158,14 +158,13 @@ def test_an_unknown_door_is_not_found_in_json(uncharged: Caller, method: str, pa
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("GET", CHAT, "POST"),
-        ("PUT", CHAT, "POST"),
-        ("DELETE", "/v1/embeddings", "POST"),
-        ("OPTIONS", CHAT, "POST"),
-        ("POST", "/v1/models", "GET"),
-        ("DELETE", "/v1/models/echo", "GET"),
-        ("POST", "/health", "GET"),
-        ("POST", "/health/ready", "GET"),
+        ("GET", CHAT, "POST, OPTIONS"),
+        ("PUT", CHAT, "POST, OPTIONS"),
+        ("DELETE", "/v1/embeddings", "POST, OPTIONS"),
+        ("POST", "/v1/models", "GET, HEAD, OPTIONS"),
+        ("DELETE", "/v1/models/echo", "GET, HEAD, OPTIONS"),
+        ("POST", "/health", "GET, HEAD, OPTIONS"),
+        ("POST", "/health/ready", "GET, HEAD, OPTIONS"),
     ],
 )
 def test_a_wrong_method_is_told_the_right_one(

@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.api.conftest import PROVIDER_SECRET, Calling
+from tests.api.conftest import Calling
 from tests.support.caller import Caller, fresh, hello
+from tests.support.gateways import PROVIDER_SECRET
 from tests.support.provider_scripts import (
     answer_honestly,
     completion,

@@ -145,7 +145,11 @@ async def test_embeddings_are_asked_in_the_clients_own_way(async_client: openai.
 def test_models_are_listed_without_patterns(client: openai.OpenAI) -> None:
     assert [model.id for model in client.models.list()] == [
         "echo",
+        "echo-audio",
         "echo-embedding",
+        "echo-image",
+        "echo-moderation",
+        "echo-rerank",
         "meta/llama-3:8b",
         "small",
     ]

@@ -5,8 +5,9 @@ import re
 
 import pytest
 
-from tests.api.conftest import PROVIDER_SECRET, Calling
+from tests.api.conftest import Calling
 from tests.support.caller import Caller, fresh, hello
+from tests.support.gateways import PROVIDER_SECRET
 from tests.support.provider_scripts import DONE, chunk, delta, event, replies, streams, streams_events
 from tests.support.provider_stub import Heard, ProviderStub
 from tests.support.raw_http import Line

@@ -5,9 +5,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.bounds import Extent
+from gateway.bounds import Extent, bound_of
 from gateway.extents import extent_of
-from tests.support.engine import ask_of, make_ask
+from gateway.pricing import Terms
+from tests.support.engine import ask_of, make_ask, make_card, make_deployment, make_model
 
 MESSAGES = [{"role": "user", "content": "hello"}]
 PICTURE = [{"type": "message", "content": [{"type": "input_image", "file_id": "file-1"}]}]
@@ -110,6 +111,21 @@ def test_a_question_is_read_with_each_document() -> None:
     extent, size = _asked("rerank", query="why?", documents=["a", "b", "c"])
     assert (extent.prompt, extent.choices) == (size + 3 * len('"why?"'), 0)
     assert _asked("rerank", query="why?", documents="all")[0].prompt is None
+
+
+def test_putting_in_order_may_be_billed_by_the_search() -> None:
+    """Many documents are several searches, and long ones are taken apart."""
+    assert _asked("rerank", query="why?", documents=["a", "b", "c"])[0].besides == {"search": 1}
+    assert _asked("rerank", query="why?", documents=["a"] * 250)[0].besides == {"search": 3}
+    assert _asked("rerank", query="why?", documents=["a" * 256 * 150])[0].besides == {"search": 2}
+
+
+def test_putting_in_order_costs_what_a_search_does_where_that_has_a_price() -> None:
+    extent, size = _asked("rerank", query="why?", documents=["a"])
+    by_token, by_search = make_card(input=1_000_000), make_card(search=2_000_000_000)
+    for card, nano in ((by_token, (size + len('"why?"')) * 1_000), (by_search, 2_000_000)):
+        bound = bound_of(extent, (make_model(make_deployment(cards=(card,))),), Terms(), 0)
+        assert (bound.priced, bound.charge_nano) == (True, nano)
 
 
 def test_pictures_are_counted_and_pictures_to_change_are_not_in_the_bytes() -> None:

@@ -26,6 +26,8 @@ class Row:
     request_id: str
     tenant: str
     status: str
+    dialect: str
+    kind: str
     model: str
     provider: str
     meters: dict[str, int]
@@ -35,6 +37,7 @@ class Row:
     attempts: list[dict[str, Any]]
     tags: dict[str, str]
     corrects: str | None
+    end_user_id: str | None
 
     @property
     def outcomes(self) -> list[str]:

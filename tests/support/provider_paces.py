@@ -3,11 +3,17 @@
 import asyncio
 
 from tests.support.provider_scripts import (
+    CHUNKED_END,
     COMPLETION_TOKENS,
+    DONE,
     PIECES,
     PROMPT_TOKENS,
+    chunked,
     completion,
+    delta,
+    event,
     replies,
+    stream_head,
     streams,
 )
 from tests.support.provider_stub import Gate, Script, Turn
@@ -25,6 +31,22 @@ async def answer_in_time(turn: Turn) -> None:
     for place in range(1, places + 1):
         loop.call_later(seconds * place / places, turn.gate.open)
     await (_STREAMED if is_streamed else _PLAIN)(turn)
+
+
+def pours(bytes_in_all: int, piece: int = 65_536) -> Script:
+    """A stream of so many bytes of text, as fast as the gateway takes it."""
+
+    async def script(turn: Turn) -> None:
+        turn.write(stream_head())
+        data = chunked(event(delta("x" * piece)))
+        while turn.heard.sent < bytes_in_all:
+            await turn.room()
+            turn.write(data)
+            turn.heard.sent += piece
+            await asyncio.sleep(0)
+        turn.complete(chunked(DONE) + CHUNKED_END)
+
+    return script
 
 
 async def break_off(turn: Turn) -> None:

@@ -11,13 +11,14 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, cast
 
 import msgspec
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_MODEL_ASKED = re.compile(r"/models/([^/:]+):")
 _PATIENCE_SECONDS = 10.0
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -63,10 +64,27 @@ class Heard:
     """The whole answer went out."""
     left: bool = False
     """The gateway closed the connection before the answer was whole."""
+    flows: asyncio.Event = field(default_factory=asyncio.Event)
+    """The gateway takes what is sent, as far as the system's buffers tell."""
+    sent: int = 0
+    """Bytes, where the script counts them."""
 
     def member(self, name: str) -> Any:
-        """One member of the body, read; however deep the others are."""
-        return msgspec.json.decode(_members.decode(self.body).get(name, b"null"))
+        """One member of the body, or field of the form, read; however deep the others are."""
+        if self.headers.get("content-type", "").startswith("multipart/"):
+            found = re.search(rb'name="%b"\r\n\r\n(.*?)\r\n' % name.encode(), self.body)
+            return found[1].decode() if found else None
+        try:
+            return msgspec.json.decode(_members.decode(self.body).get(name, b"null"))
+        except RecursionError:
+            found = re.search(rb'"%b": *("[^"]*"|true|false)' % name.encode(), self.body)
+            return msgspec.json.decode(found[1]) if found else None
+
+    @property
+    def model(self) -> Any:
+        """What scripts go by; Google's format has it in the address."""
+        in_address = _MODEL_ASKED.search(self.path)
+        return in_address[1] if in_address else self.member("model")
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -79,7 +97,7 @@ class Turn:
 
     def __init__(self, stub: "ProviderStub", heard: Heard, transport: asyncio.WriteTransport) -> None:
         self.heard = heard
-        self.gate = stub.gate(heard.member("model"))
+        self.gate = stub.gate(heard.model)
         self._stub = stub
         self._transport = transport
 
@@ -94,6 +112,10 @@ class Turn:
         self.heard.completion_tokens = completion_tokens
         self.heard.completed = True
         self._stub.notify()
+
+    async def room(self) -> None:
+        """Wait until the gateway takes more."""
+        await self.heard.flows.wait()
 
     def cut(self) -> None:
         """Close the connection once what was written is out."""
@@ -172,7 +194,7 @@ class ProviderStub:
 
     def take(self, heard: Heard, transport: asyncio.WriteTransport) -> "asyncio.Task[None]":
         """Note a request and begin its answer."""
-        model = heard.member("model")
+        model = heard.model
         with self._changed:
             self._heard[model].append(heard)
         scripts = self._scripts.get(model, deque([self._default]))
@@ -215,6 +237,14 @@ class _Connection(asyncio.Protocol):
             self._heard.left = True
         self._stub.notify()
 
+    def pause_writing(self) -> None:
+        if self._heard is not None:
+            self._heard.flows.clear()
+
+    def resume_writing(self) -> None:
+        if self._heard is not None:
+            self._heard.flows.set()
+
     def data_received(self, data: bytes) -> None:
         self._pending += data
         head, separator, rest = self._pending.partition(b"\r\n\r\n")
@@ -223,6 +253,7 @@ class _Connection(asyncio.Protocol):
         if separator and len(rest) >= size and self._transport is not None:
             self._pending = rest[size:]
             self._heard = _heard(head.decode("latin-1"), rest[:size], reused=self._heard is not None)
+            self._heard.flows.set()
             self._task = self._stub.take(self._heard, self._transport)
 
 

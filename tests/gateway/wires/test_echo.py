@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from gateway.chat_stream import ChatStream
 from gateway.exchange import Request
 from gateway.wires.echo import answer
-from gateway.wires.openai import StreamReader, read_reply
+from gateway.wires.openai import read_reply
 from tests.support.engine import (
     make_ask,
 )
@@ -35,7 +36,7 @@ def test_it_says_what_it_was_told_and_counts() -> None:
 
 def test_it_streams_the_same_words() -> None:
     _, body = _ask(messages=_say("one two three"), stream=True, stream_options={"include_usage": True})
-    reader = StreamReader(hides_usage=False)
+    reader = ChatStream(hides_usage=False)
     reader.feed(body)
     assert "".join(reader.delivered) == "one two three"
     assert reader.finished

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 
 from gateway.call import Usage
+from gateway.chat_stream import ChatStream
 from gateway.errors import ProviderError, ProviderMalformed
-from gateway.wires.openai import StreamReader, open_stream
+from gateway.wires.openai import open_stream
 from tests.support.engine import (
     make_ask,
 )
@@ -35,13 +36,13 @@ STREAM = b"".join(PIECES)
 TEXTS = ["Grüße 🙂", "!", "?", "hm"]
 
 
-def _read(*pieces: bytes, hides_usage: bool = False) -> tuple[bytes, StreamReader]:
-    reader = StreamReader(hides_usage=hides_usage)
+def _read(*pieces: bytes, hides_usage: bool = False) -> tuple[bytes, ChatStream]:
+    reader = ChatStream(hides_usage=hides_usage)
     passed = [found.data for piece in pieces if (found := reader.feed(piece)) is not None]
     return b"".join(passed), reader
 
 
-def _assert_whole(passed: bytes, reader: StreamReader) -> None:
+def _assert_whole(passed: bytes, reader: ChatStream) -> None:
     assert passed == STREAM.removesuffix(DONE)
     assert (reader.usage, reader.delivered) == (Usage(input=10, output=5), TEXTS)
     assert (reader.meaningful, reader.finished, reader.tail) == (True, True, DONE)

@@ -1,0 +1,42 @@
+"""What the telling doors look at, and what they are asked."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from msgspec import Struct
+
+from api.readiness import Health
+from gateway.breaker import Breaker
+from gateway.catalog import Snapshot
+from gateway.ports import Books, Catalog, Clock
+from gateway.principal import Principal
+
+
+class Desk(Struct, frozen=True, kw_only=True):
+    """What this process knows, or can ask."""
+
+    catalog: Catalog
+    books: Books
+    clock: Clock
+    breakers: Callable[[], Mapping[str, Breaker]]
+    health: Callable[[], Awaitable[Health]]
+    service: str
+    version: str
+    started: float
+
+    @property
+    def now_ms(self) -> int:
+        """Milliseconds since the epoch."""
+        return round(self.clock.now() * 1000)
+
+
+class Question(Struct, frozen=True, kw_only=True):
+    """What was asked at a door that needs a key."""
+
+    principal: Principal
+    snapshot: Snapshot
+    name: str = ""
+    """What followed the door's own address."""
+    wishes: Mapping[str, str] = {}
+    """The query of the address."""
+    asked: str | None = None
+    """What its body said, where the door takes one."""

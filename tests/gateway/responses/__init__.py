@@ -1,0 +1,1 @@
+"""Responses told through chats."""
