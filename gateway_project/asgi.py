@@ -53,5 +53,9 @@ class Lifespan:
 
 wiring = Wiring()
 application = ProtocolTypeRouter(
-    {"http": TwoLanes(fast=wiring.lane, slow=cast(App, django_lane)), "lifespan": Lifespan(wiring)}
+    {
+        "http": TwoLanes(fast=wiring.lane, slow=cast(App, django_lane)),
+        "websocket": wiring.socket,
+        "lifespan": Lifespan(wiring),
+    }
 )

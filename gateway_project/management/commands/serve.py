@@ -15,6 +15,7 @@ from django.db import connections
 
 from api.books import is_distributed
 from api.protocol import Protocol
+from api.socket_protocol import SocketProtocol
 from gateway_project.demo import demo_prepare
 from gateway_project.first_boot import first_boot
 from gateway_project.lifeline import Lifeline
@@ -23,6 +24,8 @@ from gateway_project.supervisor import supervise
 PARTS = ("web", "drain")
 _BACKLOG = 2048
 """Connections that wait while web processes are busy or start: as many as uvicorn lets wait."""
+_PONG_SECONDS = 60.0
+"""Pings stand behind all that a slow reader has not read yet, so their answers may take a while."""
 
 
 logger = logging.getLogger(__name__)
@@ -96,6 +99,10 @@ def _serve(host: str, port: int, fd: int | None) -> None:
         port=port,
         loop="uvloop",
         http=Protocol,
+        ws=SocketProtocol,
+        ws_max_size=settings.GATEWAY_MAX_BODY_BYTES,
+        ws_ping_timeout=_PONG_SECONDS,
+        ws_per_message_deflate=False,
         lifespan="on",
         log_config=None,
         access_log=False,
