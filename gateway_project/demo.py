@@ -14,18 +14,20 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import transaction
 
-from providers.models import Alias, Deployment, Model, Provider
+from providers.models import Alias, Deployment, Model, PlatformDefault, Provider
 from providers.prices import price_supersede
 from tenants.keys import key_issue
 from tenants.models import ApiKey, Budget, Limit, Tenant
 
 TENANT = "demo"
+PROVIDER = "echo"
 OPERATOR = "operator"
 
 _BUDGET_NANO = 100 * 10**9
 _REQUESTS_A_MINUTE = 6_000
 _PICO_A_TOKEN = {"input": 150_000, "output": 600_000}
 _MODELS = {"echo": "chat", "echo-embedding": "embedding", "*": "chat"}
+_DEFAULTS = {"chat": "echo", "embedding": "echo-embedding"}
 _ALIASES = {
     "tiny": "gemma3:4b",
     "small": "gemma3:12b",
@@ -41,6 +43,7 @@ def demo_prepare(*, host: str, port: int) -> str:
     call_command("migrate", verbosity=0, interactive=False)
     if _is_loopback(host) and not settings.GATEWAY_ANONYMOUS_TENANT:
         settings.GATEWAY_ANONYMOUS_TENANT = TENANT
+    settings.GATEWAY_STAND_IN_PROVIDER = settings.GATEWAY_STAND_IN_PROVIDER or PROVIDER
     kept = Path(settings.GATEWAY_HOME) / "demo.json"
     if not kept.exists():
         with transaction.atomic():
@@ -54,7 +57,7 @@ def demo_prepare(*, host: str, port: int) -> str:
 def _provider_make() -> None:
     """The echo provider, behind a model of its own and behind every name that nothing better serves."""
     provider, made = Provider.objects.get_or_create(
-        name="echo", defaults={"wire": "echo", "security_level": "high", "default_model": "echo"}
+        name=PROVIDER, defaults={"wire": "echo", "security_level": "high", "default_model": "echo"}
     )
     if not made:
         return
@@ -66,6 +69,8 @@ def _provider_make() -> None:
         price_supersede(provider=provider, model="*", meter=meter, pico_per_unit=pico)
     for name, target in _ALIASES.items():
         Alias.objects.get_or_create(name=name, defaults={"target": target})
+    for kind, name in _DEFAULTS.items():
+        PlatformDefault.objects.get_or_create(kind=kind, defaults={"model": name})
 
 
 def _tenant_make() -> str:

@@ -51,9 +51,14 @@ GATEWAY_ADMIN_TOKEN = _environment.text(
 GATEWAY_ANONYMOUS_TENANT = _environment.text(
     "GATEWAY_ANONYMOUS_TENANT", meaning="Tenant that serves calls without a key; empty refuses them."
 )
+GATEWAY_STAND_IN_PROVIDER = _environment.text(
+    "GATEWAY_STAND_IN_PROVIDER",
+    meaning="Provider that answers for whichever is named and not configured; empty refuses them.",
+)
 
 VERSION = "0.1.0"
 
+SERVICE_NAME = _environment.text("SERVICE_NAME", "llm-gateway", meaning="What the health doors call it.")
 HOST = _environment.text("HOST", "127.0.0.1", meaning="Address to listen on.")
 PORT = _environment.integer("PORT", 8000, minimum=1, meaning="Port to listen on.")
 ALLOWED_HOSTS = _environment.names(
@@ -64,6 +69,9 @@ ALLOWED_HOSTS = _environment.names(
 GATEWAY_MAX_BODY_BYTES = _environment.integer(
     "GATEWAY_MAX_BODY_BYTES", 25 * 1024 * 1024, minimum=1024, meaning="Largest request body; beyond it, 413."
 )
+GATEWAY_CORS_ORIGINS = _environment.names(
+    "GATEWAY_CORS_ORIGINS", (), meaning="Origins of web pages that may call with a key of theirs; * is any."
+)
 CSRF_TRUSTED_ORIGINS = list(
     _environment.names(
         "GATEWAY_TRUSTED_ORIGINS",
@@ -71,8 +79,17 @@ CSRF_TRUSTED_ORIGINS = list(
         meaning="Origins that admin pages are served from behind a proxy, such as https://gateway.example.com.",
     )
 )
+GATEWAY_SOCKET_IDLE_SECONDS = _environment.integer(
+    "GATEWAY_SOCKET_IDLE_SECONDS",
+    300,
+    minimum=1,
+    meaning="How long a WebSocket without an open request is kept.",
+)
 GATEWAY_LEASE_SECONDS = _environment.integer(
     "GATEWAY_LEASE_SECONDS", 60, minimum=1, meaning="How long an unrenewed hold lives before it is swept."
+)
+STREAMING_ENABLED = _environment.boolean(
+    "STREAMING_ENABLED", True, meaning="Whether answers are streamed to who asks for it; else 400."
 )
 LOG_LEVEL = _environment.choice(
     "LOG_LEVEL",
@@ -147,6 +164,7 @@ INSTALLED_APPS = [
     "usage",
 ]
 MIDDLEWARE = [
+    "api.manage.envelope.envelope",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -170,6 +188,22 @@ TEMPLATES = [
         },
     }
 ]
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": (
+        "api.manage.access.KeyAuthentication",
+        "api.manage.access.PersonAuthentication",
+    ),
+    "DEFAULT_PERMISSION_CLASSES": ("api.manage.access.RolePermission",),
+    "DEFAULT_PARSER_CLASSES": ("api.manage.bodies.StrictJSONParser",),
+    "DEFAULT_RENDERER_CLASSES": (
+        "rest_framework.renderers.JSONRenderer",
+        "rest_framework.renderers.BrowsableAPIRenderer",
+    ),
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.manage.bodies.Negotiation",
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "api.manage.errors.answer_error",
+    "NON_FIELD_ERRORS_KEY": "body",
+}
 ROOT_URLCONF = "gateway_project.urls"
 ASGI_APPLICATION = "gateway_project.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

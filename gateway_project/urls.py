@@ -1,6 +1,9 @@
 """Addresses that Django's own handler serves; the inference doors are routed ahead of it."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path, re_path
 
-urlpatterns = [path("admin/", admin.site.urls)]
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    re_path(r"^api/v1/manage(?:/|$)", include("api.manage.urls")),
+]

@@ -1,0 +1,1 @@
+"""The management API: one file a noun, over the same rows, roles and services as the admin."""
