@@ -13,6 +13,7 @@ CHAOS_SEED ?=
 BIN := .venv/bin
 OLDEST := import sys; sys.exit(sys.version_info < (3, 11))
 PIP := $(BIN)/python -m pip install --quiet --no-input --require-hashes
+CLIENTS_PIP := $(BIN)/python -m pip --python .venv/clients/bin/python install --quiet --no-input --require-hashes
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
@@ -27,7 +28,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-setup: .venv/.dev ## make .venv with everything to run, test and check
+setup: .venv/.dev .venv/.clients ## make .venv with everything to run, test and check
 
 run: .venv/.runtime ## start the gateway with a demo tenant, key and provider; PORT=8000
 	@exec $(BIN)/python manage.py serve --demo $(ARGS)
@@ -35,7 +36,7 @@ run: .venv/.runtime ## start the gateway with a demo tenant, key and provider; P
 serve: .venv/.runtime ## start the gateway as it is configured
 	@exec $(BIN)/python manage.py serve $(ARGS)
 
-test: .venv/.dev ## run all tests; ARGS="tests/gateway -k hold" for some, TEST_WORKERS=0 for one process
+test: .venv/.dev .venv/.clients ## run all tests; ARGS="tests/gateway -k hold" for some, TEST_WORKERS=0 for one process
 	@exec $(ONLY) $(SERVERS) $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(ARGS)
 
 chaos: .venv/.dev ## kill, hang and stop everything for minutes; CHAOS_ROUNDS=10, CHAOS_SEED=1 to see the same again
@@ -68,12 +69,19 @@ bench-drain: .venv/.runtime ## ledger lines a second from Redis to PostgreSQL; b
 lock: .venv/.dev ## pin the packages of requirements*.in anew; ARGS=--upgrade for the newest
 	CUSTOM_COMPILE_COMMAND="make lock" $(COMPILE) $(ARGS) --output-file=requirements.txt requirements.in
 	CUSTOM_COMPILE_COMMAND="make lock" $(COMPILE) $(ARGS) --output-file=requirements-dev.txt requirements-dev.in
+	CUSTOM_COMPILE_COMMAND="make lock" $(COMPILE) $(ARGS) --output-file=requirements-clients.txt requirements-clients.in
 
 clean: ## remove .venv and caches; var/ holds the books and stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: each is made when its packages are in, so an interrupted installation is begun again.
+.venv/.clients: requirements-clients.txt | .venv/.runtime
+	@echo "Installing the clients that tests call the gateway with ..."
+	@$(BIN)/python -m venv --clear --without-pip .venv/clients
+	@$(CLIENTS_PIP) -r requirements-clients.txt
+	@touch $@
+
 .venv/.dev: requirements-dev.txt .venv/.runtime
 	@echo "Installing what tests and checks need ..."
 	@$(PIP) -r requirements-dev.txt

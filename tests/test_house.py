@@ -155,7 +155,7 @@ def test_the_architecture_shows_what_there_is() -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("name", ["requirements.in", "requirements-dev.in"])
+@pytest.mark.parametrize("name", ["requirements.in", "requirements-dev.in", "requirements-clients.in"])
 def test_every_dependency_says_why(name: str) -> None:
     lines = [
         line for line in (ROOT / name).read_text().splitlines() if line and not line.startswith(("#", "-"))
@@ -163,7 +163,7 @@ def test_every_dependency_says_why(name: str) -> None:
     assert [line for line in lines if not re.search(r"\S\s+# \w.{5,}", line)] == []
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-clients.txt"])
 def test_every_package_is_pinned_by_hash_and_comes_from_anywhere(name: str) -> None:
     text = (ROOT / name).read_text().replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line and not line.startswith("#") and line[0] != " "]
