@@ -4,6 +4,7 @@ A call through Django's handler costs thread hops: 380 to 530 calls a second whe
 Channels' router ahead of it, serves thousands.
 """
 
+import asyncio
 import os
 from typing import cast
 
@@ -15,6 +16,7 @@ django_lane = get_asgi_application()
 
 from api.asgi import App, Receive, Scope, Send  # noqa: E402 - Django is set up first
 from api.doors import dialect_of  # noqa: E402
+from api.trying.inside import INSIDE, Inside  # noqa: E402
 from api.wiring import Wiring  # noqa: E402
 
 
@@ -27,8 +29,11 @@ class TwoLanes:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        lane = self._slow if dialect_of(scope["path"]) is None else self._fast
-        await lane(scope, receive, send)
+        if dialect_of(scope["path"]) is not None:
+            await self._fast(scope, receive, send)
+            return
+        inside = Inside(self._fast, asyncio.get_running_loop())
+        await self._slow({**scope, INSIDE: inside}, receive, send)
 
 
 class Lifespan:

@@ -79,6 +79,9 @@ CSRF_TRUSTED_ORIGINS = list(
         meaning="Origins that admin pages are served from behind a proxy, such as https://gateway.example.com.",
     )
 )
+GATEWAY_SCHEMA_PUBLIC = _environment.boolean(
+    "GATEWAY_SCHEMA_PUBLIC", meaning="Whether strangers may read /api/schema/ and /api/docs/."
+)
 GATEWAY_SOCKET_IDLE_SECONDS = _environment.integer(
     "GATEWAY_SOCKET_IDLE_SECONDS",
     300,
@@ -157,6 +160,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "drf_spectacular_sidecar",
     "channels",
     "gateway_project",
     "tenants",

@@ -6,4 +6,6 @@ from django.urls import include, path, re_path
 urlpatterns = [
     path("admin/", admin.site.urls),
     re_path(r"^api/v1/manage(?:/|$)", include("api.manage.urls")),
+    path("api/try/", include("api.trying.urls")),
+    path("api/", include("api.schema.urls")),
 ]

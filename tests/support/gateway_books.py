@@ -25,6 +25,7 @@ class Row:
     id: str
     request_id: str
     tenant: str
+    key: str
     status: str
     dialect: str
     kind: str
