@@ -1,11 +1,10 @@
 """Every address of the lane: found by an exact dict first, by prefix second."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from msgspec import Struct
 from msgspec.json import encode
-from msgspec.structs import replace
 
 from api.asgi import Headers
 from api.dialect import Dialect
@@ -19,30 +18,13 @@ from api.openai_bodies import (
 )
 from api.openai_forms import parse_transcription
 from api.telling.desk import Desk, Question
-from api.telling.health import tell_health
+from api.telling.health import readiness_status, tell_health, tell_life, tell_readiness
+from api.telling.kept import tell_kept
 from api.telling.limits import reset_limits, tell_limits
-from api.telling.models import list_models, tell_model
+from api.telling.models import list_models, list_names, tell_model, tell_name
 from api.telling.providers import list_providers
 from api.telling.usage import tell_usage, tell_usage_stats
 from gateway.call import Ask
-from gateway.catalog import Model
-
-
-class ModelLister(Dialect, Protocol):
-    """A dialect that has words for models."""
-
-    def render_models(self, models: Iterable[Model]) -> bytes:
-        """The list of models."""
-
-    def render_model(self, model: Model) -> bytes:
-        """One model."""
-
-
-class KeptTeller(Dialect, Protocol):
-    """A dialect whose answers are kept."""
-
-    def render_deleted(self, name: str) -> bytes:
-        """One that is kept no longer."""
 
 
 class Inference(Struct, frozen=True, kw_only=True):
@@ -55,39 +37,25 @@ class Inference(Struct, frozen=True, kw_only=True):
     method: str = "POST"
 
 
-class Reading(Struct, frozen=True, kw_only=True):
-    """A door that only tells something, and costs nothing."""
-
-    dialect: Dialect
-    name: str
-    needs_key: bool = True
-    method: str = "GET"
-
-
 class Telling(Struct, frozen=True, kw_only=True):
-    """A door that tells what this process knows of what the caller may see; it costs nothing."""
+    """A door that only tells what the caller may see, and costs nothing."""
 
     dialect: Dialect
     tell: Callable[[Desk, Question], Any]
     """What is told, or what will be once it is awaited."""
     render: Callable[[Any], bytes] = encode
+    status: Callable[[Any], int] = lambda _: 200
     read: Callable[[bytes], str | None] | None = None
     """What of a body it needs to know."""
+    needs_key: bool = True
     method: str = "GET"
 
 
-class Keeping(Struct, frozen=True, kw_only=True):
-    """A door to what was kept of a tenant's answers."""
+Door = Inference | Telling
 
-    dialect: KeptTeller
-    method: str = "GET, DELETE"
-
-
-Door = Inference | Reading | Keeping | Telling
-
-_OPENAI: ModelLister = openai
-_RESPONSES: KeptTeller = openai_responses
-_ANTHROPIC: ModelLister = anthropic
+_OPENAI: Dialect = openai
+_RESPONSES: Dialect = openai_responses
+_ANTHROPIC: Dialect = anthropic
 _GATEWAY: Dialect = gateway_v1
 _MODELS: Dialect = models_v1
 _QUERY: Dialect = query
@@ -104,7 +72,7 @@ DOORS: Mapping[str, Door] = {
     "/v1/rerank": Inference(dialect=_OPENAI, parse=parse_rerank),
     "/v1/messages": Inference(dialect=_ANTHROPIC, parse=anthropic.parse_message),
     "/v1/messages/count_tokens": Inference(dialect=_ANTHROPIC, parse=anthropic.parse_count),
-    "/v1/models": Reading(dialect=_OPENAI, name="models"),
+    "/v1/models": Telling(dialect=_OPENAI, tell=list_names, render=openai.render_models),
     "/api/v1/gateway/generate": Inference(dialect=_GATEWAY, parse=gateway_v1.parse_generate),
     "/api/v1/gateway/generate/stream": Inference(dialect=_GATEWAY, parse=gateway_v1.parse_stream),
     "/api/v1/gateway/embeddings": Inference(dialect=_GATEWAY, parse=gateway_v1.parse_embeddings),
@@ -116,7 +84,7 @@ DOORS: Mapping[str, Door] = {
     ),
     "/api/v1/generate": Inference(dialect=_MODELS, parse=models_v1.parse_generate),
     "/api/v1/models": Telling(dialect=_MODELS, tell=list_models, render=models_v1.render_models),
-    "/api/v1/health": Reading(dialect=_MODELS, name="live", needs_key=False),
+    "/api/v1/health": Telling(dialect=_MODELS, tell=tell_life, needs_key=False),
     "/api/v1/health/detailed": Telling(dialect=_MODELS, tell=tell_health),
     "/api/v1/usage": Telling(dialect=_MODELS, tell=tell_usage),
     "/api/v1/usage/stats": Telling(dialect=_MODELS, tell=tell_usage_stats),
@@ -128,15 +96,21 @@ DOORS: Mapping[str, Door] = {
     "/rate-limit/status": Telling(dialect=_QUERY, tell=tell_limits),
     "/admin/reset-limits": Telling(dialect=_QUERY, tell=reset_limits, read=query.read_reset, method="POST"),
     "/health/detailed": Telling(dialect=_QUERY, tell=tell_health),
-    "/health": Reading(dialect=_OPENAI, name="live", needs_key=False),
-    "/health/ready": Reading(dialect=_OPENAI, name="ready", needs_key=False),
+    "/health": Telling(dialect=_OPENAI, tell=tell_life, needs_key=False),
+    "/health/ready": Telling(dialect=_OPENAI, tell=tell_readiness, status=readiness_status, needs_key=False),
 }
 
 PREFIXES: Mapping[str, Door] = {
-    "/v1/models/": Reading(dialect=_OPENAI, name="model"),
+    "/v1/models/": Telling(dialect=_OPENAI, tell=tell_name, render=openai.render_model),
     "/api/v1/models/": Telling(dialect=_MODELS, tell=tell_model),
-    "/v1/responses/": Keeping(dialect=_RESPONSES),
+    "/v1/responses/": Telling(dialect=_RESPONSES, tell=tell_kept, render=bytes, method="GET, DELETE"),
 }
+
+ANTHROPICS: Mapping[str, Door] = {
+    "/v1/models": Telling(dialect=_ANTHROPIC, tell=list_names, render=anthropic.render_models),
+    "/v1/models/": Telling(dialect=_ANTHROPIC, tell=tell_name, render=anthropic.render_model),
+}
+"""Where OpenAI's clients and Anthropic's meet, each are told in their own words."""
 
 NO_HEADERS: Headers = {}
 
@@ -160,25 +134,22 @@ DJANGO_ROOTS = ("/api/v1/manage",)
 
 def find_door(path: str, headers: Headers = NO_HEADERS) -> tuple[Door | None, str]:
     """The door of a path, and what follows the prefix of one that takes a name."""
-    door, rest = _find(path)
-    if isinstance(door, Reading) and _is_anthropics(headers) and door.dialect is _OPENAI:
-        return replace(door, dialect=_ANTHROPIC), rest
-    return door, rest
+    door = DOORS.get(path)
+    if door is not None:
+        return _worded(path, door, headers), ""
+    for prefix, named in PREFIXES.items():
+        if path.startswith(prefix) and len(path) > len(prefix):
+            return _worded(prefix, named, headers), path[len(prefix) :]
+    return None, ""
+
+
+def _worded(address: str, door: Door, headers: Headers) -> Door:
+    return ANTHROPICS.get(address, door) if _is_anthropics(headers) else door
 
 
 def _is_anthropics(headers: Headers) -> bool:
-    """Where OpenAI's clients and Anthropic's meet, each are told in their own words; these name a version."""
+    """Anthropic's clients name a version."""
     return b"anthropic-version" in headers
-
-
-def _find(path: str) -> tuple[Door | None, str]:
-    door = DOORS.get(path)
-    if door is not None:
-        return door, ""
-    for prefix, named in PREFIXES.items():
-        if path.startswith(prefix) and len(path) > len(prefix):
-            return named, path[len(prefix) :]
-    return None, ""
 
 
 def dialect_of(path: str, headers: Headers = NO_HEADERS) -> Dialect | None:

@@ -16,11 +16,11 @@ from api.body import CallerLeft, is_long, read_body
 from api.cors import Cors
 from api.departure import Departure
 from api.dialect import Dialect
-from api.doors import DOORS, Door, Inference, Keeping, Reading, Telling, dialect_of, find_door
+from api.doors import DOORS, Door, Inference, dialect_of, find_door
 from api.hosts import Hosts
 from api.origin import read_origin, read_request_id
 from api.reading import Reader
-from gateway.call import Call, Origin
+from gateway.call import Call
 from gateway.errors import GatewayError, StreamingDisabled, UnknownDoor, WrongMethod
 from gateway.ids import uuid7
 from gateway.pipeline import Gateway
@@ -78,29 +78,17 @@ class Lane:
                 call = Call(id=call_id, ask=ask, origin=origin, started=self.gateway.clock.monotonic())
                 await self._run(call, dialect, answer, receive)
             else:
-                await answer.json(*await self._told(entered, method, rest, scope, receive, headers, origin))
+                body = await read_body(receive, headers, self.body_limit) if entered.read else b""
+                query = scope["query_string"]
+                told = self.reader.tell(
+                    entered, method=method, name=rest, query=query, body=body, origin=origin
+                )
+                await answer.json(*await told)
         except GatewayError as error:
             await self._fail(error, dialect, answer, door, began)
         except Exception as error:  # noqa: BLE001 - the caller gets an envelope, whatever went wrong
             log_failure(error, answer.request_id)
             await self._fail(GatewayError(), dialect, answer, door, began)
-
-    async def _told(
-        self,
-        door: Reading | Keeping | Telling,
-        method: str,
-        rest: str,
-        scope: Scope,
-        receive: Receive,
-        headers: Headers,
-        origin: Origin,
-    ) -> tuple[int, bytes]:
-        if isinstance(door, Reading):
-            return await self.reader.read(door, rest, origin)
-        if isinstance(door, Keeping):
-            return 200, await self.reader.kept(door, method, rest, origin)
-        body = await read_body(receive, headers, self.body_limit) if door.read else b""
-        return 200, await self.reader.tell(door, rest, scope["query_string"], body, origin)
 
     async def _run(self, call: Call, dialect: Dialect, answer: Answer, receive: Receive) -> None:
         if call.ask.stream and not self.streams:

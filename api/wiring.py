@@ -125,8 +125,8 @@ class Wiring:
     def _lane(self) -> Lane:
         reader = Reader(
             directory=self.directory,
-            keeper=self.keeper,
             desk=Desk(
+                keeper=self.keeper,
                 catalog=self.catalog,
                 books=self.bookkeeping.books,
                 clock=self.gateway.clock,

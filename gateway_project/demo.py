@@ -108,6 +108,7 @@ The gateway answers at {url}
 
   key       {kept["key"]}
   admin     {url}/admin/   {OPERATOR} / {kept["password"]}
+  doors     {url}/api/docs/
 
 Try it:
 

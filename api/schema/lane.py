@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from api.doors import Door, Inference, Keeping, Reading, Telling
+from api.doors import Door, Inference
 from api.schema.errors import error_responses
 from api.schema.shapes import Schema, Shapes, summary_of
 from api.schema.sheets import Sheet, lane_doors, sheet_of
@@ -44,12 +44,6 @@ _RECORDING: Schema = {
 _EVENTS: Schema = {
     "schema": {"type": "string", "description": "Events of the dialect, one `data:` line each."}
 }
-_READINGS = {
-    "models": "The models that the key may use",
-    "model": "One model",
-    "live": "Whether the process lives",
-    "ready": "Whether it takes calls, and what is wrong where it does not",
-}
 
 
 def lane_paths(shapes: Shapes) -> dict[str, Any]:
@@ -74,7 +68,7 @@ def _operations(shapes: Shapes, address: str, door: Door) -> dict[str, Any]:
 
 
 def _operation(shapes: Shapes, address: str, door: Door, sheet: Sheet, method: str) -> Schema:
-    needs_key = not isinstance(door, Reading) or door.needs_key
+    needs_key = isinstance(door, Inference) or door.needs_key
     told: Schema = {
         "tags": [door.dialect.NAME],
         "operationId": _identifier(method, address),
@@ -147,15 +141,9 @@ def _path_parameter() -> Schema:
 
 
 def _summary(door: Door, method: str) -> str:
-    match door:
-        case Inference():
-            return summary_of(door.parse)
-        case Telling():
-            return summary_of(door.tell)
-        case Reading():
-            return _READINGS.get(door.name, door.name)
-        case Keeping():
-            return "Keep it no longer" if method == "DELETE" else "An answer that was kept"
+    if method == "DELETE":
+        return "Keep it no longer"
+    return summary_of(door.parse if isinstance(door, Inference) else door.tell)
 
 
 def _identifier(method: str, address: str) -> str:

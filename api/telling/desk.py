@@ -7,8 +7,10 @@ from msgspec import Struct
 from api.readiness import Health
 from gateway.breaker import Breaker
 from gateway.catalog import Snapshot
+from gateway.errors import Unauthenticated
 from gateway.ports import Books, Catalog, Clock
 from gateway.principal import Principal
+from gateway.responses.keeping import Keeper
 
 
 class Desk(Struct, frozen=True, kw_only=True):
@@ -19,6 +21,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     clock: Clock
     breakers: Callable[[], Mapping[str, Breaker]]
     health: Callable[[], Awaitable[Health]]
+    keeper: Keeper
     service: str
     version: str
     started: float
@@ -30,13 +33,22 @@ class Desk(Struct, frozen=True, kw_only=True):
 
 
 class Question(Struct, frozen=True, kw_only=True):
-    """What was asked at a door that needs a key."""
+    """What was asked, and by whom."""
 
-    principal: Principal
     snapshot: Snapshot
+    caller: Principal | None = None
+    """Nobody in particular, at a door that needs no key."""
+    method: str = "GET"
     name: str = ""
     """What followed the door's own address."""
     wishes: Mapping[str, str] = {}
     """The query of the address."""
     asked: str | None = None
     """What its body said, where the door takes one."""
+
+    @property
+    def principal(self) -> Principal:
+        """Who asks."""
+        if self.caller is None:
+            raise Unauthenticated
+        return self.caller

@@ -57,6 +57,14 @@ class LimitsFact(Struct, frozen=True, kw_only=True):
     user_id: str | None = None
 
 
+class LifeFact(Struct, frozen=True, kw_only=True):
+    """That the process answers."""
+
+    status: Service
+    service: str
+    version: str
+
+
 class HealthFact(Struct, frozen=True, kw_only=True):
     """How the gateway is."""
 

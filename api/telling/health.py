@@ -5,12 +5,30 @@ from typing import Any
 
 from api.telling.database import ask_database
 from api.telling.desk import Desk, Question
-from api.telling.facts import HealthFact, Service
+from api.telling.facts import HealthFact, LifeFact, Service
 from api.telling.providers import list_providers
 from gateway.errors import BooksAway
 from usage.reports import Activity, activity_count
 
 _WORDS = {"available": "healthy", "degraded": "degraded", "unavailable": "unhealthy"}
+
+
+async def tell_life(desk: Desk, _: Question) -> LifeFact:
+    """Whether the process lives."""
+    return LifeFact(status="healthy", service=desk.service, version=desk.version)
+
+
+async def tell_readiness(desk: Desk, _: Question) -> dict[str, Any]:
+    """Whether it takes calls, and what is wrong where it does not."""
+    health = await desk.health()
+    status = "unavailable" if health.wrong else "ready"
+    told = {"status": status, "service": desk.service, "version": desk.version, "wrong": health.wrong}
+    return told | ({"degraded": health.degraded} if health.degraded else {}) | health.facts
+
+
+def readiness_status(told: dict[str, Any]) -> int:
+    """What load balancers go by."""
+    return 503 if told["wrong"] else 200
 
 
 async def tell_health(desk: Desk, question: Question) -> HealthFact:

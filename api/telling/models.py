@@ -18,15 +18,16 @@ ANY_KIND = "any"
 """What a model serves that was found by a pattern."""
 
 
-def visible_models(snapshot: Snapshot, principal: Principal) -> list[Model]:
+def list_names(_: Desk, question: Question) -> list[Model]:
     """What a key may ask for by name: models and aliases, not patterns."""
+    snapshot, principal = question.snapshot, question.principal
     aliased = [replace(model, name=alias) for alias, model in _aliased(snapshot, principal)]
     return sorted([*_exact(snapshot, principal), *aliased], key=lambda model: model.name)
 
 
-def one_model(snapshot: Snapshot, principal: Principal, name: str) -> Model:
+def tell_name(_: Desk, question: Question) -> Model:
     """The model that a name leads to, under that name."""
-    return replace(_resolved(snapshot, principal, name), name=name)
+    return replace(_resolved(question.snapshot, question.principal, question.name), name=question.name)
 
 
 def list_models(desk: Desk, question: Question) -> Sequence[ModelFact]:

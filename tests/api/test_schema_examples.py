@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from api.doors import DOORS, PREFIXES, Inference, Reading, Telling
+from api.doors import DOORS, PREFIXES, Inference, Telling
 from api.schema.document import document_json
 from api.schema.samples import FORM, TRANSCRIPTION
 from tests.api.conftest import Serving
@@ -18,9 +18,7 @@ from tests.support.raw_http import exchange, request_bytes
 
 DOCUMENT: dict[str, Any] = json.loads(document_json())
 INFERENCE = [path for path, door in DOORS.items() if isinstance(door, Inference)]
-TELLING = [
-    path for path, door in DOORS.items() if isinstance(door, Reading | Telling) and door.method == "GET"
-]
+TELLING = [path for path, door in DOORS.items() if isinstance(door, Telling) and door.method == "GET"]
 ABSENT_IN_STREAMS = {"X-Gateway-Cost-USD", "X-Gateway-Overhead-Ms"}
 WRONG: dict[str, bytes] = {path: b'{"model": 7}' for path in INFERENCE if not DOORS[path].form}  # type: ignore[union-attr]
 

@@ -49,6 +49,7 @@ def lane_on(rig: Rig) -> Lane:
     """A lane over this engine."""
     keeper = Keeper(MemoryConversations(rig.clock), GlassVault())
     desk = Desk(
+        keeper=keeper,
         catalog=rig.gateway.catalog,
         books=rig.books,
         clock=rig.clock,
@@ -60,7 +61,7 @@ def lane_on(rig: Rig) -> Lane:
     )
     return Lane(
         gateway=rig.gateway,
-        reader=Reader(directory=rig.gateway.directory, keeper=keeper, desk=desk),
+        reader=Reader(directory=rig.gateway.directory, desk=desk),
         hosts=Hosts(["localhost"]),
         cors=Cors(()),
         body_limit=_BODY_LIMIT,
