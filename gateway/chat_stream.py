@@ -6,11 +6,10 @@ import msgspec
 from msgspec import Raw, Struct
 
 from gateway import errors
-from gateway.call import Event, Usage
 from gateway.failures import failure_of
+from gateway.following import Following
 from gateway.members import is_given
 from gateway.metering import openai_usage
-from gateway.sse import Frames, event_data
 
 _DONE = b"[DONE]"
 _encode = msgspec.json.Encoder().encode
@@ -32,42 +31,18 @@ class _Chunk(Struct):
 _chunk = msgspec.json.Decoder(_Chunk)
 
 
-class ChatStream:
-    """Follows a stream and passes its events on as they came.
-
-    The end marker is kept back as `tail`: it goes out when the ledger has the call. The usage chunk
-    is hidden from a caller who did not ask for it.
-    """
+class ChatStream(Following):
+    """Hides the usage chunk from a caller who did not ask for it."""
 
     def __init__(self, *, hides_usage: bool) -> None:
-        self.meaningful = False
-        self.finished = False
-        self.failure: errors.ProviderError | None = None
-        self.usage: Usage | None = None
-        self.service_tier = ""
-        self.tail = b""
-        self.delivered: list[str] = []
-        self._frames = Frames()
+        super().__init__()
         self._hides_usage = hides_usage
 
-    def feed(self, chunk: bytes) -> Event | None:
-        """What of this chunk goes on to the caller."""
-        passed = [event for event in self._frames.feed(chunk) if self._passes(event)]
-        return Event(b"".join(passed)) if passed else None
-
-    def _passes(self, event: bytes) -> bool:
-        if self.finished or self.failure is not None:
-            return False
-        data = event_data(event)
-        if data is None:
-            return True
+    def _follow(self, event: bytes, data: bytes) -> bool:
         if data == _DONE:
             self.finished = True
             self.tail = event
             return False
-        return self._follow(data)
-
-    def _follow(self, data: bytes) -> bool:
         try:
             chunk = _chunk.decode(data)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):

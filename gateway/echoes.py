@@ -40,10 +40,12 @@ class _Completion(Struct):
 class _Image(Struct):
     prompt: str = ""
     n: int | None = 1
+    stream: bool | None = False
 
 
 class _Speech(Struct):
     input: str = ""
+    stream_format: str | None = None
 
 
 class _Rerank(Struct):
@@ -76,7 +78,9 @@ def _go_on(request: Request) -> Answered:
     """The prompt once more, or so many words of it."""
     asked = _completion(request.body)
     prompts = asked.prompt if isinstance(asked.prompt, list) else [asked.prompt]
-    prompts = [prompts] if all(isinstance(one, int) for one in prompts) else prompts
+    if all(isinstance(one, int) for one in prompts):
+        prompts = [prompts]
+    prompts = [[one] if isinstance(one, int) else one for one in prompts]
     said = [_said_again(prompt, asked.max_tokens) for prompt in prompts for _ in range(asked.n or 1)]
     told, spoken = sum(map(_length, prompts)), sum(len(words) for words, _ in said)
     usage = {"prompt_tokens": told, "completion_tokens": spoken, "total_tokens": told + spoken}
@@ -110,6 +114,10 @@ def _choice(index: int, text: str, reason: str | None) -> dict[str, Any]:
 def _draw(request: Request) -> Answered:
     """Pictures of a single pixel, in a colour of the prompt's own."""
     asked = _image(request.body)
+    if asked.stream:
+        drawn = b64encode(_png(asked.prompt, 0)).decode()
+        done = {"type": "image_generation.completed", "created_at": _CREATED, "b64_json": drawn}
+        return _events([{**done, "usage": _usage(max(len(asked.prompt.split()), 1), 1)}])
     count = min(max(asked.n or 1, 1), 128)
     pictures = [{"b64_json": b64encode(_png(asked.prompt, index)).decode()} for index in range(count)]
     return 200, _JSON, [_encode({"created": _CREATED, "data": pictures})]
@@ -131,12 +139,17 @@ def _png(prompt: str, index: int) -> bytes:
 
 def _speak(request: Request) -> Answered:
     """A quarter of a second of silence for each word, as a WAV file."""
-    words = len(_speech(request.body).input.split())
-    samples = int(min(max(words, 1) * _SECONDS_A_WORD, _LONGEST_SECONDS) * _HERTZ)
+    asked = _speech(request.body)
+    words = max(len(asked.input.split()), 1)
+    samples = int(min(words * _SECONDS_A_WORD, _LONGEST_SECONDS) * _HERTZ)
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, _HERTZ, _HERTZ, 1, 8)
     data = struct.pack("<4sI", b"data", samples) + b"\x80" * samples
     wave = b"WAVE" + form + data
-    return 200, {"content-type": "audio/wav"}, [struct.pack("<4sI", b"RIFF", len(wave)) + wave]
+    sound = struct.pack("<4sI", b"RIFF", len(wave)) + wave
+    if asked.stream_format == "sse":
+        delta = {"type": "speech.audio.delta", "audio": b64encode(sound).decode()}
+        return _events([delta, {"type": "speech.audio.done", "usage": _usage(words, words)}])
+    return 200, {"content-type": "audio/wav"}, [sound]
 
 
 def _write_down(request: Request) -> Answered:
@@ -146,7 +159,7 @@ def _write_down(request: Request) -> Answered:
     text = f"{file.filename or 'file'}: {file.end - file.start} bytes"
     wanted = _field(request.body, fields.get("response_format"))
     if _field(request.body, fields.get("stream")).lower() == "true":
-        return 200, {"content-type": "text/event-stream"}, _written_events(text)
+        return _written_events(text)
     if wanted in _WRITTEN:
         return 200, {"content-type": "text/plain; charset=utf-8"}, [(_WRITTEN[wanted] % text).encode()]
     told: dict[str, Any] = {"text": text, "usage": {"type": "duration", "seconds": 1}}
@@ -167,13 +180,21 @@ def _field(body: bytes, field: Field | None) -> str:
     return "" if field is None else text_of(body, field)
 
 
-def _written_events(text: str) -> list[bytes]:
-    usage = {"type": "tokens", "input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
+def _written_events(text: str) -> Answered:
+    usage = {"type": "tokens", **_usage(10, 5)}
     events: list[dict[str, Any]] = [
         {"type": "transcript.text.delta", "delta": piece} for piece in re.findall(r"\S+\s*", text)
     ]
     events.append({"type": "transcript.text.done", "text": text, "usage": usage})
-    return [encode_event(_encode(event)) for event in events]
+    return _events(events)
+
+
+def _usage(asked: int, said: int) -> dict[str, int]:
+    return {"input_tokens": asked, "output_tokens": said, "total_tokens": asked + said}
+
+
+def _events(told: list[dict[str, Any]]) -> Answered:
+    return 200, {"content-type": "text/event-stream"}, [encode_event(_encode(event)) for event in told]
 
 
 def _put_in_order(request: Request) -> Answered:

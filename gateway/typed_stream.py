@@ -6,11 +6,11 @@ import msgspec
 from msgspec import Raw, Struct
 
 from gateway import errors
-from gateway.call import Event, Kind, Usage
+from gateway.call import Kind
 from gateway.failures import failure_of
+from gateway.following import Following
 from gateway.members import is_given
 from gateway.metering import openai_usage
-from gateway.sse import Frames, event_data
 
 _ENDS = frozenset(
     {
@@ -42,31 +42,14 @@ class _Told(Struct):
 _told = msgspec.json.Decoder(_Told)
 
 
-class TypedStream:
-    """Follows a stream and passes its events on as they came; the last one is kept back as `tail`."""
+class TypedStream(Following):
+    """Keeps the event that names the whole back."""
 
     def __init__(self, kind: Kind) -> None:
-        self.meaningful = False
-        self.finished = False
-        self.failure: errors.ProviderError | None = None
-        self.usage: Usage | None = None
-        self.service_tier = ""
-        self.tail = b""
-        self.delivered: list[str] = []
+        super().__init__()
         self._kind = kind
-        self._frames = Frames()
 
-    def feed(self, chunk: bytes) -> Event | None:
-        """What of this chunk goes on to the caller."""
-        passed = [event for event in self._frames.feed(chunk) if self._passes(event)]
-        return Event(b"".join(passed)) if passed else None
-
-    def _passes(self, event: bytes) -> bool:
-        if self.finished or self.failure is not None:
-            return False
-        data = event_data(event)
-        if data is None:
-            return True
+    def _follow(self, event: bytes, data: bytes) -> bool:
         if data == _DONE:
             return False
         try:

@@ -12,13 +12,13 @@ from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from gateway import errors
-from gateway.call import Ask, Event, Reply, Usage
+from gateway.call import Ask, Reply, Usage
 from gateway.catalog import Deployment, Provider
 from gateway.exchange import Request
 from gateway.failures import failure_of
+from gateway.following import Following
 from gateway.members import join_members
 from gateway.metering import anthropic_usage
-from gateway.sse import Frames, event_data
 from gateway.texts import texts_in
 
 FORMAT = "anthropic"
@@ -178,35 +178,16 @@ def open_stream(_: Ask) -> "StreamReader":
     return StreamReader()
 
 
-class StreamReader:
-    """Follows a stream and passes its events on as they came.
+class StreamReader(Following):
+    """Keeps `message_stop` back.
 
-    `message_stop` is kept back as `tail`: it goes out when the ledger has the call. The prompt is
-    counted when a message begins and the answer when it ends: between the two the usage is doubtful,
-    and so is what a broken stream is charged.
+    The prompt is counted when a message begins and the answer when it ends: between the two the usage is
+    doubtful, and so is what a broken stream is charged.
     """
 
     def __init__(self) -> None:
-        self.meaningful = False
-        self.finished = False
-        self.failure: errors.ProviderError | None = None
-        self.usage: Usage | None = None
-        self.service_tier = ""
-        self.tail = b""
-        self.delivered: list[str] = []
-        self._frames = Frames()
+        super().__init__()
         self._counts: dict[str, Any] = {}
-
-    def feed(self, chunk: bytes) -> Event | None:
-        """What of this chunk goes on to the caller."""
-        passed = [event for event in self._frames.feed(chunk) if self._passes(event)]
-        return Event(b"".join(passed)) if passed else None
-
-    def _passes(self, event: bytes) -> bool:
-        if self.finished or self.failure is not None:
-            return False
-        data = event_data(event)
-        return data is None or self._follow(event, data)
 
     def _follow(self, event: bytes, data: bytes) -> bool:
         try:

@@ -153,8 +153,11 @@ def _usage(asked: _ChatRequest) -> dict[str, int]:
     }
 
 
-def _tokens(text: str) -> int:
-    return -(-len(text.encode("utf-8", "replace")) // _BYTES_A_TOKEN)
+def _tokens(told: Any) -> int:
+    """Of a text, of tokens, or of a token that stands alone."""
+    if isinstance(told, str):
+        return -(-len(told.encode("utf-8", "replace")) // _BYTES_A_TOKEN)
+    return len(told) if isinstance(told, list) else 1
 
 
 def _embed(asked: _EmbeddingRequest) -> bytes:
@@ -166,7 +169,7 @@ def _embed(asked: _EmbeddingRequest) -> bytes:
         {"object": "embedding", "index": index, "embedding": _rendered(vector, asked.encoding_format)}
         for index, vector in enumerate(vectors)
     ]
-    tokens = sum(_tokens(text) if isinstance(text, str) else len(text) for text in texts)
+    tokens = sum(map(_tokens, texts))
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
     return _encode({"object": "list", "data": data, "model": asked.model, "usage": usage})
 
