@@ -12,8 +12,8 @@ from gateway.errors import InvalidRequest
 from gateway.forms import Field, read_form, text_of
 
 _MEDIA = b"content-type"
-_FORMATS = frozenset({"json", "text", "srt", "vtt", "verbose_json", "diarized_json"})
-_FLAGS: Mapping[str, bool] = {
+FORMATS = frozenset({"json", "text", "srt", "vtt", "verbose_json", "diarized_json"})
+FLAGS: Mapping[str, bool] = {
     "true": True,
     "True": True,
     "1": True,
@@ -30,9 +30,9 @@ def parse_transcription(body: bytes, headers: Headers) -> Ask:
     """A recording; the bytes of its form stay as they came."""
     media = headers[_MEDIA].decode("latin-1")
     texts = _texts(body, read_form(body, media))
-    if texts.get("response_format", "json") not in _FORMATS:
-        raise InvalidRequest(f"The format is one of {', '.join(sorted(_FORMATS))}.", param="response_format")
-    stream = _FLAGS.get(texts.get("stream", "false"))
+    if texts.get("response_format", "json") not in FORMATS:
+        raise InvalidRequest(f"The format is one of {', '.join(sorted(FORMATS))}.", param="response_format")
+    stream = FLAGS.get(texts.get("stream", "false"))
     if stream is None:
         raise InvalidRequest("This is true or false.", param="stream")
     return Ask(

@@ -158,7 +158,7 @@ def _write_down(request: Request) -> Answered:
     file = fields["file"]
     text = f"{file.filename or 'file'}: {file.end - file.start} bytes"
     wanted = _field(request.body, fields.get("response_format"))
-    if _field(request.body, fields.get("stream")).lower() == "true":
+    if _field(request.body, fields.get("stream")).lower() in ("true", "1"):
         return _written_events(text)
     if wanted in _WRITTEN:
         return 200, {"content-type": "text/plain; charset=utf-8"}, [(_WRITTEN[wanted] % text).encode()]

@@ -5,9 +5,12 @@ from typing import Any
 import msgspec
 
 from api.doors import Door, Inference
+from api.openai_forms import FLAGS, FORMATS
 from api.schema.errors import error_responses
 from api.schema.shapes import Schema, Shapes, summary_of
 from api.schema.sheets import Sheet, lane_doors, sheet_of
+from api.telling.usage import MOST_ENTRIES
+from usage.reports import WINDOWS
 
 TRY = "/api/try"
 
@@ -31,12 +34,19 @@ _TOLD = (
     "X-Gateway-Overhead-Ms",
 )
 _FIELD: Schema = {"type": "string"}
+_EMPTY: Schema = {"const": "", "description": "As if it were left out."}
+_QUERY: dict[str, Schema] = {
+    "window": {"anyOf": [{"enum": list(WINDOWS)}, _EMPTY]},
+    "limit": {"anyOf": [{"type": "integer", "minimum": 1, "maximum": MOST_ENTRIES}, _EMPTY]},
+    "before": {"anyOf": [{"type": "string", "format": "uuid"}, _EMPTY]},
+}
 _RECORDING: Schema = {
     "type": "object",
     "properties": {
         "file": {"type": "string", "format": "binary"},
         "model": _FIELD,
-        "response_format": _FIELD,
+        "response_format": {"enum": sorted(FORMATS)},
+        "stream": {"enum": list(FLAGS)},
     },
     "required": ["file"],
     "additionalProperties": _FIELD,
@@ -102,6 +112,8 @@ def _answer(shapes: Shapes, door: Door, sheet: Sheet, method: str) -> Schema:
         content["audio/*"] = {"schema": {"type": "string", "format": "binary"}}
     elif answers is not None:
         content["application/json"] = {"schema": shapes.of_type(door.dialect.NAME, answers)}
+    if isinstance(door, Inference) and door.form:
+        content["text/plain"] = {"schema": _FIELD}
     if isinstance(door, Inference) and streams(door, sheet):
         content["text/event-stream"] = _EVENTS
     names = _TOLD if isinstance(door, Inference) else _TOLD[:1]
@@ -132,7 +144,9 @@ def _parameters(door: Door, sheet: Sheet) -> list[Schema]:
     if door.dialect.NAME == "anthropic":
         names += ["anthropic-version", "anthropic-beta"]
     headers = [{"$ref": f"#/components/parameters/{name}"} for name in names]
-    return headers + [{"name": name, "in": "query", "schema": _FIELD} for name in sheet.wishes]
+    return headers + [
+        {"name": name, "in": "query", "schema": _QUERY.get(name, _FIELD)} for name in sheet.wishes
+    ]
 
 
 def _path_parameter() -> Schema:

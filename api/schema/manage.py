@@ -33,15 +33,18 @@ _SHOWN_ONCE = {("keys", "create"), ("keys", "rotate")}
 _PAGING = ("after", "limit")
 _OF_ENTRIES = ("tenant", "key", "model", "since", "until")
 _FIELD: Schema = {"type": "string"}
+_WRONG: Schema = {
+    "type": "object",
+    "description": "What is wrong with which field; of one within another by a path such as `a[0].b`.",
+    "additionalProperties": {"type": "array", "items": _FIELD},
+}
 
 
 def manage_paths(shapes: Shapes) -> dict[str, Any]:
     """Every address below the root of management."""
-    samples = [
-        error_body(InvalidRequest(), ""),
-        error_body(FailedValidation(param="name"), "", {"name": "wrong"}),
-    ]
+    samples = [error_body(InvalidRequest(), ""), error_body(FailedValidation(param="name"), "")]
     shapes.of_sample("manage.Error", samples)
+    shapes.components["manage.Error"]["properties"]["error"]["properties"]["fields"] = _WRONG
     paths: dict[str, Any] = {f"{ROOT}/": {"get": _root()}}
     for pattern, view in _patterns():
         route = str(pattern.pattern)

@@ -61,7 +61,7 @@ class Shapes:
         if isinstance(field, serializers.ListField):
             return {"type": "array", "items": self._of_field(field.child)}
         if isinstance(field, serializers.ChoiceField):
-            return {"enum": list(field.choices)}
+            return {"enum": [*field.choices, *([""] if field.allow_blank else [])]}
         return next((dict(make(field)) for kind, make in _FIELDS.items() if isinstance(field, kind)), {})
 
 

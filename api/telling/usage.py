@@ -9,7 +9,7 @@ from api.telling.desk import Desk, Question
 from gateway.errors import FailedValidation
 from usage.reports import WINDOWS, usage_recent, usage_stats
 
-_MOST_ENTRIES = 100
+MOST_ENTRIES = 100
 
 
 async def tell_usage(desk: Desk, question: Question) -> Mapping[str, Any]:
@@ -42,9 +42,9 @@ def _window(question: Question) -> str:
 
 
 def _limit(question: Question) -> int:
-    text = question.wishes.get("limit", str(_MOST_ENTRIES))
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= _MOST_ENTRIES:
-        raise FailedValidation(f"The limit is a number up to {_MOST_ENTRIES}.", param="limit")
+    text = question.wishes.get("limit", str(MOST_ENTRIES))
+    if not text.isascii() or not text.isdigit() or len(text) > 3 or not 1 <= int(text) <= MOST_ENTRIES:
+        raise FailedValidation(f"The limit is a number up to {MOST_ENTRIES}.", param="limit")
     return int(text)
 
 

@@ -125,6 +125,7 @@ def test_streams_are_told_where_there_are_any() -> None:
     assert media("/stream") == {"text/event-stream"}
     assert media("/query") == {"application/json"}
     assert media("/v1/audio/speech") == {"audio/*", "text/event-stream"}
+    assert media("/v1/audio/transcriptions") == {"application/json", "text/plain", "text/event-stream"}
 
 
 @pytest.mark.django_db

@@ -121,6 +121,8 @@ def test_the_newest_calls_page_by_page(acme: Caller) -> None:
         ("limit=0", "limit"),
         ("limit=101", "limit"),
         ("limit=99999999999999999999", "limit"),
+        ("limit=000000050999999", "limit"),
+        (f"limit=000000050{'9' * 5000}", "limit"),
         ("limit=%D9%A3", "limit"),
         ("before=yesterday", "before"),
     ],

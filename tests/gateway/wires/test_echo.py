@@ -6,8 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from gateway.call import Kind
 from gateway.chat_stream import ChatStream
 from gateway.exchange import Request
+from gateway.typed_stream import TypedStream
 from gateway.wires.echo import answer
 from gateway.wires.openai import read_reply
 from tests.support.engine import (
@@ -66,13 +68,37 @@ def test_it_calls_the_first_tool() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "count"), [("one", 1), (["one", "two"], 2), ([1, 2, 3], 1), ([[1], [2]], 2)]
+    ("asked", "count"),
+    [("one", 1), (["one", "two"], 2), ([1, 2, 3], 1), ([[1], [2]], 2), (["one", 2, [3]], 3)],
 )
 def test_it_embeds_texts_and_tokens(asked: Any, count: int) -> None:
     _, body = _ask("/embeddings", input=asked, dimensions=8)
     vectors = [one["embedding"] for one in msgspec.json.decode(body)["data"]]
     assert [len(vector) for vector in vectors] == [8] * count
     assert sum(number**2 for number in vectors[0]) == pytest.approx(1)
+
+
+def test_it_goes_on_from_texts_and_tokens_alike() -> None:
+    _, body = _ask("/completions", prompt=["one two", 3, [4, 5]])
+    told = msgspec.json.decode(body)
+    assert [choice["text"] for choice in told["choices"]] == ["one two", "3", "4 5"]
+    assert told["usage"]["prompt_tokens"] == 5
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "members"),
+    [
+        ("/images/generations", "image", {"prompt": "a cat", "stream": True}),
+        ("/audio/speech", "speech", {"input": "two words", "stream_format": "sse"}),
+    ],
+)
+def test_it_streams_pictures_and_sounds_and_counts(path: str, kind: Kind, members: dict[str, Any]) -> None:
+    _, body = _ask(path, **members)
+    reader = TypedStream(kind)
+    reader.feed(body)
+    assert reader.finished
+    assert reader.usage is not None
+    assert reader.usage.input == 2
 
 
 def test_it_embeds_in_base64_too() -> None:
