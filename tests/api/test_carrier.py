@@ -1,10 +1,13 @@
 """What the HTTP carrier does whatever the door: heads of all answers, methods, origins, compressed bodies."""
 
 import gzip
+import tracemalloc
 import zlib
 
 import pytest
 
+from api.body import unpacked
+from gateway.errors import TooLarge
 from tests.api.conftest import Calling
 from tests.support.caller import Caller, fresh, hello
 from tests.support.gateway_server import GatewayServer
@@ -15,6 +18,7 @@ from tests.support.raw_http import Answer, Line, exchange, request_bytes
 from tests.support.small_configurations import INPUT_NANO, OUTPUT_NANO
 
 CHAT = "/v1/chat/completions"
+PLAIN = hello("echo")
 RATES = [
     f"x-ratelimit-{what}-{unit}"
     for what in ("limit", "remaining", "reset")
@@ -144,9 +148,21 @@ def test_a_compressed_body_may_not_grow_beyond_the_limit(careless: Caller) -> No
     assert (answer.status, answer.json()["error"]["code"]) == (413, "request_too_large")
 
 
+async def test_a_compressed_body_that_grows_beyond_the_limit_is_not_unpacked_to_its_end() -> None:
+    bomb = gzip.compress(bytes(64 * BODY_LIMIT))
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooLarge):
+            await unpacked(bomb, BODY_LIMIT)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 4 * BODY_LIMIT
+
+
 @pytest.mark.parametrize(
     "body",
-    [b"{}", gzip.compress(b"{}")[:-4], gzip.compress(b"{}") + b"more", zlib.compress(b"{}"), b""],
+    [PLAIN, gzip.compress(PLAIN)[:-4], gzip.compress(PLAIN) + b"more", zlib.compress(PLAIN), b""],
     ids=["plain", "cut", "more behind it", "another format", "nothing"],
 )
 def test_what_is_not_gzip_is_refused(uncharged: Caller, body: bytes) -> None:
