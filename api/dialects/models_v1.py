@@ -7,9 +7,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 from api.asgi import Headers
+from api.plain_errors import render_error as render_error
+from api.plain_errors import render_stream_error as render_stream_error
 from api.telling.facts import ModelFact
 from gateway.call import Ask, Call, Event, Outcome
-from gateway.errors import GatewayError
 from gateway.plain import (
     Counts,
     TextReader,
@@ -116,16 +117,6 @@ class _Stream:
 def open_stream(_: Call) -> _Stream:
     """Tells a stream."""
     return _Stream()
-
-
-def render_error(error: GatewayError, request_id: str) -> bytes:
-    """What went wrong."""
-    return _encode({"error": {"code": error.code, "message": error.message, "request_id": request_id}})
-
-
-def render_stream_error(error: GatewayError, request_id: str) -> bytes:
-    """An error in the middle of a stream; no end marker follows it."""
-    return encode_event(render_error(error, request_id))
 
 
 def render_models(models: Sequence[ModelFact]) -> bytes:

@@ -8,9 +8,11 @@ from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
 from api.asgi import Headers
+from api.plain_errors import render_error as render_error
+from api.plain_errors import render_stream_error as render_stream_error
 from api.telling.facts import ProviderFact
 from gateway.call import Ask, Call, Event, Outcome
-from gateway.errors import GatewayError, ProviderMalformed
+from gateway.errors import ProviderMalformed
 from gateway.plain import (
     TextReader,
     chat_ask,
@@ -182,16 +184,6 @@ class _Stream:
 def open_stream(_: Call) -> _Stream:
     """Tells a stream."""
     return _Stream()
-
-
-def render_error(error: GatewayError, request_id: str) -> bytes:
-    """What went wrong."""
-    return _encode({"error": {"code": error.code, "message": error.message, "request_id": request_id}})
-
-
-def render_stream_error(error: GatewayError, request_id: str) -> bytes:
-    """An error in the middle of a stream; no end marker follows it."""
-    return encode_event(render_error(error, request_id))
 
 
 def render_providers(providers: Sequence[ProviderFact]) -> bytes:
