@@ -111,7 +111,11 @@ def header_line(name: str, value: str) -> bytes:
 
 def served_head(served: Served) -> bytes:
     """Who answers, and how far the caller's quotas are used, in the words OpenAI's clients read."""
-    return _names_head(served.provider, served.model, served.cache) + _rates_head(served.rates)
+    head = _names_head(served.provider, served.model, served.cache) + _rates_head(served.rates)
+    if not (served.position or served.waited_ms):
+        return head
+    waited = b"x-gateway-queue-position: %d\r\nx-gateway-queue-wait-ms: %d\r\n"
+    return head + waited % (served.position, served.waited_ms)
 
 
 def failed_head(error: GatewayError, overhead_us: int) -> bytes:

@@ -17,6 +17,7 @@ from api.openai_bodies import (
     parse_speech,
 )
 from api.openai_forms import parse_transcription
+from api.telling.cache import clear_cache, tell_cache
 from api.telling.desk import Desk, Question
 from api.telling.health import readiness_status, tell_health, tell_life, tell_readiness
 from api.telling.kept import tell_kept
@@ -45,7 +46,7 @@ class Telling(Struct, frozen=True, kw_only=True):
     """What is told, or what will be once it is awaited."""
     render: Callable[[Any], bytes] = encode
     status: Callable[[Any], int] = lambda _: 200
-    read: Callable[[bytes], str | None] | None = None
+    read: Callable[[bytes], Any] | None = None
     """What of a body it needs to know."""
     needs_key: bool = True
     method: str = "GET"
@@ -95,6 +96,8 @@ DOORS: Mapping[str, Door] = {
     "/providers": Telling(dialect=_QUERY, tell=list_providers, render=query.render_providers),
     "/rate-limit/status": Telling(dialect=_QUERY, tell=tell_limits),
     "/admin/reset-limits": Telling(dialect=_QUERY, tell=reset_limits, read=query.read_reset, method="POST"),
+    "/cache/status": Telling(dialect=_QUERY, tell=tell_cache),
+    "/cache/clear": Telling(dialect=_QUERY, tell=clear_cache, read=query.read_clearing, method="POST"),
     "/health/detailed": Telling(dialect=_QUERY, tell=tell_health),
     "/health": Telling(dialect=_OPENAI, tell=tell_life, needs_key=False),
     "/health/ready": Telling(dialect=_OPENAI, tell=tell_readiness, status=readiness_status, needs_key=False),
@@ -125,6 +128,7 @@ LANE_ROOTS: Mapping[str, Dialect] = {
     "/embeddings/": _QUERY,
     "/providers/": _QUERY,
     "/rate-limit/": _QUERY,
+    "/cache/": _QUERY,
 }
 """Below these the lane answers whatever is asked, unknown addresses too; the first that fits counts."""
 

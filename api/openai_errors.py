@@ -11,6 +11,8 @@ _TYPES: Mapping[str, str] = {
     "rate_limited": "rate_limit_error",
     "concurrency_limited": "rate_limit_error",
     "provider_rate_limited": "rate_limit_error",
+    "quota_used_up": "rate_limit_error",
+    "queue_full": "rate_limit_error",
     "budget_exceeded": "insufficient_quota",
     "invalid_api_key": "authentication_error",
     "forbidden": "permission_error",

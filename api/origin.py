@@ -10,23 +10,29 @@ from msgspec.structs import replace
 
 from api.asgi import Headers
 from api.hosts import Hosts
-from gateway.call import Origin
+from gateway.caching.wishes import LONGEST_SECONDS
+from gateway.call import CacheWish, Origin
 from gateway.errors import ForeignOrigin, InvalidRequest
+from gateway.turns import HIGHEST_PRIORITY
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 _TAG_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_PRIORITY = re.compile(r"[+-]?[0-9]{1,4}")
 _LONGEST_TAG = 200
 _MOST_TAGS = 16
 _LONGEST_TIMEOUT = 3_600.0
+_TTL_DIGITS = 10
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _WISHES = frozenset(
     (
         b"idempotency-key",
+        b"x-gateway-cache",
         b"x-tenant-id",
         b"x-gateway-project",
         b"x-gateway-tags",
         b"x-gateway-timeout",
         b"x-gateway-sensitivity",
+        b"x-gateway-priority",
     )
 )
 _SENSITIVITIES = ("public", "internal", "confidential")
@@ -49,6 +55,8 @@ def read_origin(headers: Headers, call_id: UUID, address: str, hosts: Hosts) -> 
         tags=_tags(headers),
         timeout=_timeout(headers),
         idempotency_key=_idempotency_key(headers),
+        cache=read_cache_wish(_text(headers, b"x-gateway-cache"), "X-Gateway-Cache"),
+        priority=_priority(headers),
         sensitivity=_sensitivity(headers),
     )
 
@@ -60,6 +68,7 @@ def adjust_origin(
     idempotency_key: str = "",
     tags: Mapping[str, str],
     timeout: float | None = None,
+    cache: str = "",
 ) -> Origin:
     """The origin of one of many requests on a connection, whose headers hold for all of them."""
     if not _REQUEST_ID.fullmatch(request_id):
@@ -78,7 +87,29 @@ def adjust_origin(
         idempotency_key=idempotency_key,
         tags=both,
         timeout=origin.timeout if timeout is None else timeout,
+        cache=read_cache_wish(cache, "cache") if cache else origin.cache,
     )
+
+
+def read_cache_wish(text: str, param: str) -> CacheWish:
+    """`no-cache` finds nothing and keeps what comes, `no-store` does neither, `ttl` asks for both."""
+    reads, keeps, seconds = True, True, None
+    for word in filter(None, map(str.strip, text.lower().split(","))):
+        name, _, number = word.partition("=")
+        if word in ("no-cache", "no-store"):
+            reads, keeps = False, keeps and word == "no-cache"
+        elif name == "ttl" and number.isascii() and number.isdigit() and len(number) < _TTL_DIGITS:
+            seconds = int(number)
+        else:
+            raise _no_cache_wish(param)
+    if seconds is not None and not 1 <= seconds <= LONGEST_SECONDS:
+        raise _no_cache_wish(param)
+    return CacheWish(reads=reads, keeps=keeps, seconds=seconds)
+
+
+def _no_cache_wish(param: str) -> InvalidRequest:
+    told = f"It is `no-cache`, `no-store` or `ttl=60`, in seconds up to {LONGEST_SECONDS}."
+    return InvalidRequest(told, param=param)
 
 
 def read_credential(headers: Headers) -> str:
@@ -100,6 +131,11 @@ def read_request_id(headers: Headers, call_id: UUID) -> str:
         if _REQUEST_ID.fullmatch(text):
             return text
     return str(call_id)
+
+
+def is_request_id(text: str) -> bool:
+    """Whether some request could have such an id."""
+    return bool(_REQUEST_ID.fullmatch(text))
 
 
 def check_web_origin(origin: bytes, hosts: Hosts) -> None:
@@ -164,6 +200,16 @@ def _idempotency_key(headers: Headers) -> str:
 def _check_idempotency_key(text: str, param: str) -> None:
     if text and not _IDEMPOTENCY_KEY.fullmatch(text):
         raise InvalidRequest("The key is up to 255 printable characters without a space.", param=param)
+
+
+def _priority(headers: Headers) -> int | None:
+    text = _text(headers, b"x-gateway-priority")
+    if not text:
+        return None
+    if not _PRIORITY.fullmatch(text) or abs(int(text)) > HIGHEST_PRIORITY:
+        told = f"The priority is a whole number from -{HIGHEST_PRIORITY} to {HIGHEST_PRIORITY}."
+        raise InvalidRequest(told, param="X-Gateway-Priority")
+    return int(text)
 
 
 def _sensitivity(headers: Headers) -> Literal["public", "internal", "confidential"]:

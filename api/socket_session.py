@@ -207,6 +207,7 @@ class Session:
             idempotency_key=wishes.idempotency_key,
             tags=wishes.tags,
             timeout=wishes.timeout,
+            cache=wishes.cache,
         )
         try:
             self._check_room(asked)

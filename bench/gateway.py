@@ -107,24 +107,31 @@ def prove(installation: Installation, upstream: Process, sent: int) -> str:
     billed = Ledger(**{name: bill[name] for name in Ledger.__dataclass_fields__})
     if installation.connections:
         run(["manage.py", "drain", "--once"], extra=installation.environment)
-    entered = ledger(installation)
-    if billed != entered or billed.calls != sent:
-        raise BenchError(f"the books differ: {sent} calls sent, billed {billed}, ledger {entered}")
-    return f"{sent} calls sent = {billed.calls} billed = {entered.calls} ledger entries, token for token"
+    entered, cached = ledger(installation)
+    if billed != entered or billed.calls + cached != sent:
+        told = f"{sent} calls sent, billed {billed}, ledger {entered} and {cached} cached"
+        raise BenchError(f"the books differ: {told}")
+    entries = f"{entered.calls + cached} ledger entries, token for token"
+    return f"{sent} calls sent = {billed.calls} billed + {cached} cached = {entries}"
 
 
-def ledger(installation: Installation) -> Ledger:
-    calls = prompt = completion = 0
+def ledger(installation: Installation) -> tuple[Ledger, int]:
+    """What was served by the provider, and how many calls the cache answered."""
+    calls = cached = prompt = completion = 0
     command = [sys.executable, "manage.py", "ledger"]
     with subprocess.Popen(
         command, cwd=ROOT, env=environment(installation.environment), stdout=subprocess.PIPE
     ) as printed:
         assert printed.stdout is not None
         for line in printed.stdout:
-            meters = json.loads(line)["meters"]
+            entry = json.loads(line)
+            meters = entry["meters"]
+            if entry["status"] == "cached":
+                cached += 1
+                continue
             calls += 1
             prompt += meters.get("input", 0)
             completion += meters.get("output", 0)
     if printed.returncode:
         raise BenchError(f"manage.py ledger failed with {printed.returncode}")
-    return Ledger(calls=calls, prompt_tokens=prompt, completion_tokens=completion)
+    return Ledger(calls=calls, prompt_tokens=prompt, completion_tokens=completion), cached

@@ -35,6 +35,7 @@ class Plan:
     calls: int | None = None
     warmup: float = 0.5
     stream: bool = False
+    again: bool = False
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -83,11 +84,13 @@ class Tally:
 
 
 class Requests:
-    """Renders requests of one fixed length, each with a prompt that nobody has sent before."""
+    """Renders requests of one fixed length: each with a prompt of its own, or all with one."""
 
     def __init__(self, plan: Plan) -> None:
         mark = "@" * PROMPT_BYTES
         body = {"model": plan.model, "messages": [{"role": "user", "content": mark}], "max_tokens": 100}
+        if plan.again:
+            body["temperature"] = 0
         text = json.dumps(body | {"stream": True} if plan.stream else body)
         before, after = text.split(mark)
         target = urlsplit(plan.url)
@@ -97,10 +100,10 @@ class Requests:
         )
         self.before, self.after = (head + before).encode(), after.encode()
         self.run = secrets.token_hex(8)
-        self.count = 0
+        self.count, self.step = 0, 0 if plan.again else 1
 
     def next(self) -> bytes:
-        self.count += 1
+        self.count += self.step
         return b"%b%b%b" % (
             self.before,
             f"{self.run}-{self.count:09} {FILLER}"[:PROMPT_BYTES].encode(),
@@ -216,6 +219,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, help="stop after so many calls instead of after a time")
     parser.add_argument("--warmup", type=float, default=0.5, help="seconds that are not counted")
     parser.add_argument("--stream", action="store_true")
+    parser.add_argument("--again", action="store_true", help="the same prompt every time")
     print(json.dumps(asdict(uvloop.run(run(Plan(**vars(parser.parse_args())))))))
 
 

@@ -6,6 +6,7 @@ from statistics import median
 
 RATIO_TARGET = 0.65
 ADDED_TARGET_MS = 1.0
+AGAIN_TARGET = 1.2
 STREAM_TARGET = 1.5
 BUSY = 0.9
 
@@ -18,11 +19,13 @@ class Case:
     """A kind of load."""
 
     connections: int
-    stream: bool
+    stream: bool = False
+    again: bool = False
+    """All ask the same, so that the cache answers."""
 
     @property
     def name(self) -> str:
-        return f"{'stream' if self.stream else 'plain'} × {self.connections}"
+        return f"{'stream' if self.stream else 'again' if self.again else 'plain'} × {self.connections}"
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -74,8 +77,9 @@ def target(case: Case, figures: Sample, bare: Sample) -> str:
     if case.connections == 1:
         met = figures.p50_ms - bare.p50_ms < ADDED_TARGET_MS
         return f"added < {ADDED_TARGET_MS:g} ms: {verdict(met)}"
-    met = figures.calls_per_second >= RATIO_TARGET * bare.calls_per_second
-    return f"≥ {RATIO_TARGET:.0%} of bare: {verdict(met)}"
+    share = AGAIN_TARGET if case.again else RATIO_TARGET
+    met = figures.calls_per_second >= share * bare.calls_per_second
+    return f"≥ {share:.0%} of bare: {verdict(met)}"
 
 
 def verdict(met: bool) -> str:

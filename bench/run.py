@@ -2,7 +2,8 @@
 
 1. A stub provider for each of the two, so that the gateway's bill is its own.
 2. The bare pass-through and the gateway, pinned to one core; stubs and load on another.
-3. Rounds that alternate between the two, over plain and streamed calls at 1 and 32 connections.
+3. Rounds that alternate between the two, over plain and streamed calls at 1 and 32 connections, and
+   calls that the cache answers.
 4. The table of medians, memory, and the proof that ledger, provider's bill and calls sent agree.
 
     python -m bench.run [--quick] [--rounds 3] [--seconds 4] [--spread] [--bare-only]
@@ -23,6 +24,7 @@ from bench.processes import BenchError, Process, cores, cpu_seconds, resident_mb
 from bench.report import Case, Sample, table
 
 CASES = [Case(connections=count, stream=stream) for stream in (False, True) for count in (1, 32)]
+CASES.append(Case(connections=32, again=True))
 WARMUP_SECONDS = 0.5
 
 
@@ -99,7 +101,13 @@ class Bench:
             "--warmup": str(WARMUP_SECONDS),
         }
         flat = [word for option in options.items() for word in option]
-        return ["-m", "bench.load", *flat, *(["--stream"] if case.stream else [])]
+        return [
+            "-m",
+            "bench.load",
+            *flat,
+            *(["--stream"] if case.stream else []),
+            *(["--again"] if case.again else []),
+        ]
 
     def report(self) -> None:
         print(table(self.samples))

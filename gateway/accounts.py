@@ -36,6 +36,14 @@ class Account(Struct, frozen=True, kw_only=True, gc=False):
     cooldown_ms: int = 0
     model: str = ""
 
+    @property
+    def told(self) -> str:
+        """What it counts, and whose; of a person only that it is one."""
+        window = f" per {self.window}" if self.window not in ("none", "total") else ""
+        name = "" if self.scope == "end_user" else f" '{self.name}'"
+        what = "money" if self.unit == "nano" else self.unit
+        return f"{what}{window} of {self.scope.replace('_', ' ')}{name}"
+
 
 class Amounts(Struct, frozen=True, gc=False):
     """What one call takes, unit by unit."""

@@ -7,8 +7,10 @@ again, with the same ids, until the time of each order is over.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from gateway.accounts import Hold, Order, Renewal, Settlement, Verdict, past_limits
 from gateway.entry import abandoned_entry
@@ -55,6 +57,18 @@ class Teller:
             if future.done() and not future.cancelled() and future.exception() is None:
                 self._close_again(hold, future.result())
             raise
+
+    async def admit_settled(self, settlement: Settlement) -> Verdict:
+        """Open a hold and close it in one post: what the call came to was known before it was admitted.
+
+        If it is refused, nothing is written.
+        """
+        opened = self._enqueue(settlement.hold, HOLD_SECONDS, opens=True)
+        closed = self._enqueue(replace(settlement, gives_back=True), HOLD_SECONDS)
+        verdict = await opened
+        if verdict.refusal is None and not verdict.revision:
+            await closed
+        return verdict
 
     async def let_in(self, hold: Hold) -> Verdict:
         """Admit without the books: the hold is on disk when this returns, should the process die."""
@@ -124,19 +138,26 @@ class Teller:
             for waiting in batch:
                 self._fail(waiting, BooksAway(), error)
             return False
-        refused = []
-        for waiting, verdict in zip(batch, verdicts, strict=True):
-            if not verdict.failed:
-                self._deliver(waiting, verdict)
-            elif verdict.hopeless:
-                self._fail(waiting, BooksAway())
-            else:
-                refused.append(waiting)
+        refused = self._hand_out(batch, verdicts)
         if self.let_in_calls:
             carried = zip(batch, verdicts, strict=True)
             await self._forget_settled(waiting[0] for waiting, verdict in carried if not verdict.failed)
         await self._put_off(refused, BooksAway())
         return not refused
+
+    def _hand_out(self, batch: list[_Waiting], verdicts: Sequence[Verdict]) -> list[_Waiting]:
+        """Tell those who wait; what the books could not carry out is left."""
+        refused: list[_Waiting] = []
+        for waiting, verdict in zip(batch, verdicts, strict=True):
+            if refused and _follows(waiting[0], refused):
+                refused.append(waiting)
+            elif not verdict.failed:
+                self._deliver(waiting, verdict)
+            elif verdict.hopeless:
+                self._fail(waiting, BooksAway())
+            else:
+                refused.append(waiting)
+        return refused
 
     def _deliver(self, waiting: _Waiting, verdict: Verdict) -> None:
         order, future, _, opens = waiting
@@ -201,3 +222,10 @@ class Teller:
     async def _forget(self, hold: Hold) -> None:
         await self._spill.forget(hold)
         self.let_in_calls.discard(hold.id)  # and no sooner: a replay that still finds it would open it again
+
+
+def _follows(order: Order, refused: list[_Waiting]) -> bool:
+    """Whether it closes a hold that is still to be opened: it has closed nothing, and goes with it again."""
+    if not isinstance(order, Settlement) or not order.gives_back:
+        return False
+    return any(isinstance(one[0], Hold) and one[0].id == order.hold.id for one in refused)

@@ -8,25 +8,26 @@ State = Literal["closed", "open", "half_open"]
 class Breaker:
     """Opens after so many failures in a row; after a rest, one probe decides."""
 
-    __slots__ = ("_failures", "_opened_at", "_probe_since", "rest", "threshold")
+    __slots__ = ("_failures", "_probe_until", "rest", "threshold", "until")
 
     def __init__(self, *, threshold: int = 5, rest: float = 60.0) -> None:
         self.threshold = threshold
         self.rest = rest
+        self.until: float | None = None
+        """When its rest ends; None while it is closed."""
         self._failures = 0
-        self._opened_at: float | None = None
-        self._probe_since: float | None = None
+        self._probe_until: float | None = None
 
     @property
     def is_well(self) -> bool:
         """Nothing speaks against the deployment: a new breaker would be the same."""
-        return not self._failures and self._opened_at is None
+        return not self._failures and self.until is None
 
     def state(self, now: float) -> State:
         """What the breaker is now."""
-        if self._opened_at is None:
+        if self.until is None:
             return "closed"
-        return "half_open" if now >= self._opened_at + self.rest else "open"
+        return "half_open" if now >= self.until else "open"
 
     def admits(self, now: float) -> bool:
         """Whether a call may go through; a `half_open` breaker gives its one probe to who asks first.
@@ -36,19 +37,40 @@ class Breaker:
         state = self.state(now)
         if state != "half_open":
             return state == "closed"
-        if self._probe_since is not None and now < self._probe_since + self.rest:
+        if self._probe_until is not None and now < self._probe_until:
             return False
-        self._probe_since = now
+        self._probe_until = now + self.rest
         return True
 
-    def succeeded(self) -> None:
-        """A call was answered."""
-        self._failures = 0
-        self._opened_at = self._probe_since = None
+    def stand_back(self, until: float) -> None:
+        """The probe is another's: nobody here needs to ask again before that."""
+        self._probe_until = until
 
-    def failed(self, now: float) -> None:
-        """A call failed in a way that says the deployment is ill."""
+    def succeeded(self) -> bool:
+        """A call was answered; whether that closed it."""
+        was_open = self.until is not None
+        self.close()
+        return was_open
+
+    def failed(self, now: float) -> bool:
+        """A call failed in a way that says the deployment is ill; whether that opened it.
+
+        While it rests, failures tell nothing new: they are of calls from before.
+        """
+        if self.until is not None and now < self.until:
+            return False
         self._failures += 1
-        if self._opened_at is not None or self._failures >= self.threshold:
-            self._opened_at = now
-            self._probe_since = None
+        if self.until is None and self._failures < self.threshold:
+            return False
+        self.open(now + self.rest)
+        return True
+
+    def open(self, until: float) -> None:
+        """Let nothing through before that."""
+        self.until = until
+        self._probe_until = None
+
+    def close(self) -> None:
+        """Let everything through, and forget what went wrong."""
+        self._failures = 0
+        self.until = self._probe_until = None

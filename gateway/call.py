@@ -56,6 +56,17 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 METERS: tuple[str, ...] = tuple(name for name in Usage.__struct_fields__ if name != "doubtful")
 
 
+class CacheWish(Struct, frozen=True, kw_only=True, gc=False):
+    """What a caller says of kept answers: whether they may be read, kept, and for how long."""
+
+    reads: bool = True
+    keeps: bool = True
+    seconds: int | None = None
+    """Named, it asks for the cache where the policy alone would not."""
+    asks: bool = False
+    """So does this, for as long as the policy says."""
+
+
 class Ask(Struct, frozen=True, kw_only=True, gc=False):
     """What a dialect read from a request body; the body and its members keep their bytes as they came."""
 
@@ -84,6 +95,8 @@ class Ask(Struct, frozen=True, kw_only=True, gc=False):
     """What the body is: a form with a file in it has a boundary of its own."""
     headers: Mapping[str, str] = {}
     """Those of the caller's that are meant for a provider of the same format."""
+    cache: CacheWish = CacheWish()
+    """What the body says of kept answers."""
 
     @property
     def task(self) -> str:
@@ -102,6 +115,9 @@ class Origin(Struct, frozen=True, kw_only=True, gc=False):
     tags: dict[str, str] = {}
     timeout: float | None = None
     idempotency_key: str = ""
+    cache: CacheWish = CacheWish()
+    priority: int | None = None
+    """Among its tenant's waiting calls, instead of its key's."""
     sensitivity: Literal["public", "internal", "confidential"] = "public"
 
 
@@ -137,6 +153,9 @@ class Served(Struct, frozen=True, kw_only=True, gc=False):
     model: str
     cache: Literal["hit", "miss", "bypass", "shared"] = "bypass"
     rates: tuple[Rate, ...] = ()
+    position: int = 0
+    """The furthest back that the call stood in a line; 0 if it stood in none."""
+    waited_ms: int = 0
 
 
 class Reply(Struct, frozen=True, kw_only=True, gc=False):

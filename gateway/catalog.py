@@ -13,6 +13,11 @@ from gateway.patterns import best_pattern, fill_star, matches
 from gateway.pricing import PriceCard
 
 Security = Literal["low", "medium", "high"]
+LEVELS: Mapping[Security, int] = {"low": 0, "medium": 1, "high": 2}
+Strategy = Literal[
+    "weighted", "priority", "least_busy", "latency", "price", "quality", "affinity", "sensitivity"
+]
+Sticky = Literal["", "conversation", "end_user", "key"]
 
 _RESOLVED_AT_MOST = 4096
 _LONGEST_NAME = 200
@@ -42,6 +47,22 @@ class Secret:
         return "Secret(•••)"
 
 
+class ProviderKey(Struct, frozen=True, kw_only=True):
+    """A credential, and what its provider lets it do."""
+
+    id: UUID
+    name: str
+    secret: Secret
+    rpm: int | None = None
+    tpm: int | None = None
+    parallel: int | None = None
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether its provider sets it any limit."""
+        return self.rpm is not None or self.tpm is not None or self.parallel is not None
+
+
 class Provider(Struct, frozen=True, kw_only=True):
     """A host and how to speak to it."""
 
@@ -50,6 +71,8 @@ class Provider(Struct, frozen=True, kw_only=True):
     wire: str
     base_url: str
     secret: Secret | None = None
+    """What opens it: of several keys, the one that was chosen for this attempt."""
+    keys: tuple[ProviderKey, ...] = ()
     headers: Mapping[str, str] = {}
     timeouts: Timeouts = Timeouts()
     tenant_id: UUID | None = None
@@ -75,6 +98,20 @@ class Deployment(Struct, frozen=True, kw_only=True):
     priority: int = 0
     region: str = ""
     cards: tuple[PriceCard, ...] = ()
+    max_parallel: int | None = None
+    quality: float | None = None
+    """How good its answers are, from 0 to 1; None where nobody has said."""
+    own_timeouts: Timeouts | None = None
+    """The model's, where it has others than the provider."""
+    held_open: bool = False
+    """An operator keeps its breaker open."""
+    closed_at: float = 0.0
+    """When an operator last closed its breaker, in seconds since the epoch."""
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """How long a call may wait here."""
+        return self.own_timeouts or self.provider.timeouts
 
     @property
     def name(self) -> str:
@@ -98,6 +135,16 @@ class Model(Struct, frozen=True, kw_only=True):
     """The tokenizer by which its tokens can be counted here; without one, bytes stand for tokens."""
     capabilities: tuple[str, ...] = ()
     created: int = 0
+    strategy: Strategy = "weighted"
+    """How to choose among its deployments of equal priority."""
+    sticky: Sticky = ""
+    """What keeps to one deployment as long as that one is well."""
+    hedge: bool = False
+    """A second deployment is asked too when the first takes longer than it mostly does."""
+    batch_size: int = 1
+    """Most embeddings of one tenant that become one call of the provider."""
+    batch_seconds: float = 0.005
+    """How long the first of them waits for others."""
 
 
 CardsFor = Callable[[Provider, str, str], tuple[PriceCard, ...]]

@@ -23,7 +23,7 @@ class GatewayError(Exception):
         self.rates: tuple[Rate, ...] = ()
         """The quota that is used up."""
         self.outcome: Outcome | None = None
-        """What a call came to that was admitted and failed then."""
+        """What a call came to that was admitted, or waited, and failed then."""
         super().__init__(self.message)
 
     @property
@@ -39,6 +39,10 @@ class InvalidRequest(GatewayError):
 
     code = "invalid_request"
     status = 400
+
+
+class Untranslatable(InvalidRequest):
+    """The format of this model's provider cannot say all that this request asks for."""
 
 
 class FailedValidation(InvalidRequest):

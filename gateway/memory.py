@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable, Container, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID, uuid5
 
+from msgspec.structs import replace
+
 from gateway.accounts import (
     HOPELESS,
     Account,
@@ -18,7 +20,8 @@ from gateway.accounts import (
     is_countable,
     uncovered_amounts,
 )
-from gateway.call import Ask, Origin, Reply
+from gateway.caching.values import NOTHING_FOUND, CacheStatus, Chosen, Found, Stored
+from gateway.call import Origin
 from gateway.catalog import Snapshot
 from gateway.claims import Claims
 from gateway.entry import Entry
@@ -27,6 +30,7 @@ from gateway.exchange import Request
 from gateway.ports import Answer, Clock
 from gateway.principal import EndUser, Principal
 from gateway.responses.keeping import KEPT_AT_MOST, KEPT_SECONDS
+from gateway.signs import Key, Sign
 from gateway.standing import Standing, look_at, renew_windows
 from gateway.tally import Tally
 
@@ -194,16 +198,62 @@ class MemoryCatalog:
         return self.current
 
 
+class MemorySigns:
+    """What the gateways of one process tell each other."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._told: dict[Key, tuple[Sign, float]] = {}
+        self._claimed: dict[Key, float] = {}
+
+    async def tell(self, sign: Sign) -> int:
+        """Let everybody know."""
+        version = max((one.version for one, _ in self._told.values()), default=0) + 1
+        self._told[sign.key] = replace(sign, version=version), self._clock.now()
+        self._claimed.pop(sign.key, None)
+        return version
+
+    async def heard(self, within: float) -> Sequence[Sign]:
+        """The latest of each, with what is left of its rest."""
+        now = self._clock.now()
+        return [
+            replace(sign, rest=sign.rest - (now - at))
+            for sign, at in self._told.values()
+            if sign.is_open or now - at <= within
+        ]
+
+    async def claim(self, key: Key, rest: float) -> bool:
+        """Take the one probe."""
+        now = self._clock.now()
+        sign, at = self._told.get(key, (None, now))
+        if sign is not None and (not sign.is_open or now < at + sign.rest or now < self._claimed.get(key, 0)):
+            return False
+        self._claimed[key] = now + rest
+        return True
+
+
 class NoCache:
     """Keeps nothing."""
 
-    def serves(self, ask: Ask) -> bool:
-        """Never."""
-        return False
+    is_on = False
 
-    async def find(self, tenant: UUID, ask: Ask) -> Reply | None:
+    async def find(self, tenant: UUID, key: str, *, lead_seconds: float = 0.0) -> Found:
         """Nothing."""
-        return None
+        return NOTHING_FOUND
+
+    async def keep(self, tenant: UUID, key: str, stored: Stored) -> None:
+        """It is gone."""
+
+    async def release(self, tenant: UUID, key: str) -> None:
+        """Nobody waits."""
+
+    async def clear(self, tenant: UUID, chosen: Chosen | None = None) -> int:
+        """There is nothing."""
+        return 0
+
+    async def status(self, tenant: UUID) -> CacheStatus:
+        """Off."""
+        return CacheStatus(is_on=False)
 
 
 class CannedAnswer:

@@ -50,11 +50,12 @@ class AnswerNotKept(GatewayError):
     status = 409
 
 
-_REFUSALS: dict[str, type[GatewayError]] = {
+REFUSALS: dict[str, type[GatewayError]] = {
     "conflict": IdempotencyConflict,
     "running": InFlight,
     "unknown": OutcomeUnknown,
 }
+"""What is told where the call that came first has no answer to give."""
 
 
 class ClaimTaken(Exception):
@@ -77,8 +78,9 @@ class Told(Struct, array_like=True, gc=False):
 class Recording:
     """Passes a stream on, and remembers it as long as it is short enough to be kept."""
 
-    def __init__(self, relay: Relay | None) -> None:
+    def __init__(self, relay: Relay | None, *, most: int = KEPT_AT_MOST) -> None:
         self._relay = relay
+        self._most = most
         self.served: Served | None = None
         self.events = bytearray()
         self.is_whole = True
@@ -91,7 +93,7 @@ class Recording:
 
     async def send(self, event: Event) -> None:
         """Pass one event on."""
-        self.is_whole = self.is_whole and len(self.events) + len(event.data) <= KEPT_AT_MOST
+        self.is_whole = self.is_whole and len(self.events) + len(event.data) <= self._most
         if self.is_whole:
             self.events += event.data
         if self._relay is not None:
@@ -133,7 +135,7 @@ async def run_once(
         if claimed.state == "answered":
             return await _tell_again(claimed.answer, vault, relay)
         if claimed.state != "running" or clock.monotonic() + LOOK_EVERY > until:
-            raise _REFUSALS[claimed.state]()
+            raise REFUSALS[claimed.state]()
         await clock.sleep(LOOK_EVERY)
 
 

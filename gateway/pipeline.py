@@ -1,88 +1,113 @@
 """One request's way through the gateway, whatever door it came by."""
 
-import asyncio
-from contextlib import suppress
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
 from random import Random
-from types import TracebackType
 
 from msgspec.structs import replace
 
-from gateway.accounts import Verdict
+from gateway.admitted import Admitted
 from gateway.batching import Teller
 from gateway.breaker import Breaker
+from gateway.breakers import Board, MakeBreaker
 from gateway.call import Call, Outcome, Reply
-from gateway.entry import Entry
-from gateway.errors import BooksAway, GatewayError, RevisionMoved
+from gateway.catalog import Snapshot
+from gateway.errors import NoSecureProvider, RevisionMoved
+from gateway.flights import Flights
+from gateway.gathering import Gatherer
 from gateway.once import ClaimTaken, Recording, run_once
-from gateway.ports import Books, Cache, Catalog, Clock, Directory, Ledger, Relay, Spill, Vault
+from gateway.ports import (
+    Books,
+    Cache,
+    Catalog,
+    Clock,
+    Directory,
+    Ledger,
+    Meanings,
+    Relay,
+    Signs,
+    Spill,
+    Turnstile,
+    Vault,
+)
 from gateway.principal import Principal
+from gateway.queueing import LocalQueue
+from gateway.reasons import Recent
 from gateway.responses.errors import UnknownResponse
 from gateway.responses.keeping import Keeper
 from gateway.retry import Effort
-from gateway.steps.admit import open_tab, refuse
+from gateway.steps.admit import open_tab
 from gateway.steps.count import count_here
-from gateway.steps.fit import admit_smaller
-from gateway.steps.recall import recall
-from gateway.steps.route import usable_by
+from gateway.steps.recall import Recall, replay
+from gateway.steps.route import note_left_out, usable_by
 from gateway.steps.screen import screen
-from gateway.steps.settle import settlement_of, with_answer
-from gateway.steps.upstream import MakeBreaker, TransportFor, Upstream
-from gateway.tab import LEAST_SECONDS, Tab, failed_at, served_by
+from gateway.steps.upstream import TransportFor, Upstream
+from gateway.tab import Tab, served_by
 from gateway.tending import Tending
 from gateway.tokens import TokenCounter
+from gateway.turnstile import MemoryTurnstile
 
 
+@dataclass(kw_only=True, eq=False)
 class Gateway:
     """The engine: everything a call passes through, composed once a process."""
 
-    def __init__(
-        self,
-        *,
-        books: Books,
-        spill: Spill,
-        vault: Vault,
-        directory: Directory,
-        catalog: Catalog,
-        cache: Cache,
-        clock: Clock,
-        transport_for: TransportFor,
-        ledger: Ledger | None = None,
-        keeper: Keeper | None = None,
-        lease_seconds: float = 60.0,
-        effort: Effort | None = None,
-        random: Random | None = None,
-        make_breaker: MakeBreaker = Breaker,
-    ) -> None:
-        self.directory = directory
-        self.catalog = catalog
-        self.cache = cache
-        self.clock = clock
-        self.lease_seconds = lease_seconds
-        self.spill = spill
-        self.vault = vault
-        self.ledger = ledger
-        self.keeper = keeper
-        self.teller = Teller(books, spill, clock)
+    books: Books
+    spill: Spill
+    vault: Vault
+    directory: Directory
+    catalog: Catalog
+    cache: Cache
+    clock: Clock
+    transport_for: TransportFor
+    ledger: Ledger | None = None
+    keeper: Keeper | None = None
+    meanings: Meanings | None = None
+    lease_seconds: float = 60.0
+    effort: Effort | None = None
+    random: Random = field(default_factory=Random)  # it spreads load, it guards nothing
+    make_breaker: MakeBreaker = Breaker
+    signs: Signs | None = None
+    turnstile: Turnstile | None = None
+
+    def __post_init__(self) -> None:
+        clock = self.clock
+        self.teller = Teller(self.books, self.spill, clock)
+        self.board = Board(clock=clock, make_breaker=self.make_breaker, signs=self.signs)
         self.counter = TokenCounter()
+        self.gatherer = Gatherer(clock)
+        self.flights = Flights()
+        self.queue = LocalQueue(clock, self.random)
         self.open: set[Tab] = set()
+        self.recent = Recent(clock)
+        self.recall = Recall(
+            cache=self.cache,
+            meanings=self.meanings,
+            vault=self.vault,
+            clock=clock,
+            run=self.run,
+            is_under_way=self.flights.is_joinable,
+        )
         self.upstream = Upstream(
-            transport_for=transport_for,
+            transport_for=self.transport_for,
             teller=self.teller,
             clock=clock,
-            random=random or Random(),  # noqa: S311 - it spreads load, it guards nothing
-            effort=effort or Effort(),
-            make_breaker=make_breaker,
+            random=self.random,
+            effort=self.effort or Effort(),
+            board=self.board,
+            turnstile=self.turnstile or MemoryTurnstile(clock),
         )
 
     async def run(self, call: Call, relay: Relay | None = None) -> Outcome:
         """One request's way. A stream goes the same way, its events through `relay` as they come.
 
         1. identify the key, and the person behind the app if it names one; recall what the call goes on from
-        2. admit: name the model, bound the cost, hold it on every account or on none
+        2. admit: name the model, bound the cost; recall an answer that is there already; then hold what
+           that leaves on every account or on none, waiting in line for it where the policy says so
         3. screen what the call carries: which providers may see it
-        4. recall an answer that is there already, or count what no provider of the model counts
+        4. count what no provider of the model counts
         5. route: put the deployments in order
-        6. call them in turn until one answers
+        6. call them in turn until one answers; a call that asks the same, or other embeddings, may come along
         7. check the answer
         8. settle: price it, journal it, give back the rest of the hold; then it is kept if that was asked
            for, and is the caller's
@@ -99,25 +124,76 @@ class Gateway:
         return await run_once(lambda: self._run(call, relay), relay=relay, vault=self.vault, clock=self.clock)
 
     async def _run(self, call: Call, relay: Relay | None) -> Outcome:
-        principal = await self.directory.identify(call.origin)
-        if call.ask.previous:
-            call = await self._continued(call, principal)
-        end_user = await self.directory.end_user(principal, call.ask.end_user) if call.ask.end_user else None
-        snapshot = self.catalog.snapshot()
-        tab = open_tab(call, principal, end_user, snapshot, self.clock.now())
-        if tab.hold.claim is not None:
-            tab.recording = Recording(relay)
-        async with Admitted(self, tab) as admitted:
-            usable = screen(tab.call, usable_by(tab.call, principal), tab.model.deployments)
-            reply = await recall(tab.call, principal, self.cache) or await count_here(
-                tab, usable, self.counter
-            )
-            if reply is None:
-                reply = await self.upstream.answer(tab, usable, snapshot, tab.recording or relay)
-            tab.reply = reply
+        principal, tab = await self.directory.identify(call.origin), None
+        try:
+            if call.ask.previous:
+                call = await self._continued(call, principal)
+            name = call.ask.end_user
+            end_user = await self.directory.end_user(principal, name) if name else None
+            snapshot = self.catalog.snapshot()
+            tab = open_tab(call, principal, end_user, snapshot, self.clock.now())
+            outcome = await self._booked(tab, snapshot, relay)
+        except BaseException as error:  # it goes on; those that were cancelled are told of too
+            self.recent.ended(call, principal, tab, error)
+            raise
+        if tab.notes or tab.waited:  # else its entry tells all
+            self.recent.answered(tab, outcome.reply)
+        return outcome
+
+    async def _booked(self, tab: Tab, snapshot: Snapshot, relay: Relay | None) -> Outcome:
+        """The call from its hold to its entry, or what is kept of another one."""
+        try:
+            if self.recall.is_on or tab.principal.policy.shares:
+                await self._recall(tab, relay)
+            if tab.hold.claim is not None:
+                tab.recording = Recording(relay)
+            async with Admitted(self, tab) as admitted:
+                tab.reply = reply = await self._answer(tab, snapshot, tab.recording or relay)
+        finally:
+            if tab.plan is not None:
+                self.flights.leave(tab.seat)
+                self.recall.close(tab)
+        if tab.kept is not None:
+            await replay(tab.kept, served_by(tab, None), relay)
         if tab.call.ask.keeps and self.keeper is not None:
-            await self.keeper.keep(tab.call.ask, reply, principal.tenant_id)
+            await self.keeper.keep(tab.call.ask, reply, tab.principal.tenant_id)
         return admitted.outcome(reply)
+
+    async def _recall(self, tab: Tab, relay: Relay | None) -> None:
+        """What is kept, or asked for by another call just now; else what comes is to be kept."""
+        await self.recall.look(tab)
+        if tab.plan is None or tab.kept is not None:
+            return
+        if tab.plan.terms.keeps:
+            tab.recording = Recording(relay, most=self.recall.answer_at_most)
+        if tab.plan.terms.shares:
+            tab.seat = self.flights.board(tab.plan.key.exact)
+
+    async def _answer(self, tab: Tab, snapshot: Snapshot, relay: Relay | None) -> Reply:
+        """What is kept, counted here, or said by a provider: to this call alone or to several alike."""
+        if tab.kept is not None:
+            return tab.kept.reply
+        try:
+            usable = screen(tab.call, usable_by(tab.call, tab.principal), tab.model.deployments)
+        except NoSecureProvider:
+            note_left_out(tab, tab.model)
+            raise
+        counted = await count_here(tab, usable, self.counter)
+        if counted is not None:
+            return counted
+
+        gathers = tab.model.batch_size > 1 and tab.call.ask.kind == "embedding"
+        if tab.seat is None and not gathers:
+            return await self.upstream.answer(tab, usable, snapshot, relay)
+
+        def make(listener: Relay | None) -> Awaitable[Reply]:
+            if gathers:
+                return self.gatherer.answer(
+                    tab, lambda one: self.upstream.answer(one, usable, snapshot, None)
+                )
+            return self.upstream.answer(tab, usable, snapshot, listener)
+
+        return await self.flights.fly(tab, make, relay)
 
     async def _continued(self, call: Call, principal: Principal) -> Call:
         """The call with all that was said before in it, so that it is bounded with it."""
@@ -133,83 +209,4 @@ class Gateway:
             clock=self.clock,
             open_calls=self.open,
             lease_seconds=self.lease_seconds,
-        )
-
-
-class Admitted:
-    """A call between its hold and its entry."""
-
-    def __init__(self, gateway: Gateway, tab: Tab) -> None:
-        self._gateway = gateway
-        self._tab = tab
-        self._entry: Entry = tab.skeleton
-
-    async def __aenter__(self) -> "Admitted":
-        verdict = await self._admit()
-        if verdict.revision:
-            raise RevisionMoved(verdict.revision)
-        if verdict.claimed is not None:
-            raise ClaimTaken(verdict.claimed)
-        if verdict.refusal is not None:
-            raise refuse(verdict.refusal)
-        self._tab.rates = verdict.rates
-        self._gateway.open.add(self._tab)
-        return self
-
-    async def _admit(self) -> Verdict:
-        tab, teller = self._tab, self._gateway.teller
-        try:
-            verdict = await teller.admit(tab.hold)
-            if verdict.refusal is None:
-                return verdict
-            return await admit_smaller(tab, tab.models, verdict, teller=teller, counter=self._gateway.counter)
-        except BooksAway:
-            if tab.principal.policy.books_away == "allow" and tab.hold.claim is None:
-                return await teller.let_in(tab.hold)
-            teller.give_back(tab.hold)  # it may have been opened, and nobody have heard of it
-            raise
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None and self._tab.usage is not None:
-            await self._settle()  # its order is queued before it first waits, and then goes through
-            return
-        settling = asyncio.shield(asyncio.ensure_future(self._settle()))
-        if kind is None:
-            await settling
-            return
-        # The books away too: the hold stays and is swept at its bound; the first error is the one told.
-        with suppress(BooksAway):
-            await settling
-            if isinstance(error, GatewayError):
-                reply = Reply(status=error.status, content_type="", body=b"")
-                error.outcome = replace(self.outcome(reply), served=failed_at(self._tab))
-
-    async def _settle(self) -> None:
-        gateway, tab = self._gateway, self._tab
-        try:
-            settlement = await settlement_of(
-                tab, monotonic=gateway.clock.monotonic(), counter=gateway.counter
-            )
-        finally:
-            gateway.open.discard(tab)  # from here on nobody renews the lease: what fails below is swept
-        self._entry = settlement.entry
-        if tab.recording is not None:
-            settlement = with_answer(settlement, tab, gateway.vault)
-        await gateway.teller.settle(settlement, within=tab.seconds_left(gateway.clock.monotonic()))
-        if gateway.ledger is not None:
-            left = max(LEAST_SECONDS, tab.seconds_left(gateway.clock.monotonic()))
-            await gateway.ledger.commit(self._entry, within=left)
-
-    def outcome(self, reply: Reply) -> Outcome:
-        """What the caller is told."""
-        entry = self._entry
-        return Outcome(
-            reply=reply,
-            served=served_by(self._tab, self._tab.served),
-            charge_nano=entry.charge_nano,
-            overhead_us=entry.overhead_us,
-            latency_ms=entry.latency_ms,
-            meters=entry.meters,
         )

@@ -6,13 +6,14 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
-from gateway.call import Ask, Event, Outcome, Usage
+from gateway.call import Ask, CacheWish, Event, Outcome, Usage
 from gateway.errors import FailedValidation, InvalidRequest, ProviderMalformed
 from gateway.members import read_members
 from gateway.sse import Frames, event_data
 
 FORMAT = "openai"
 NO_OPTIONS: Mapping[str, Any] = {}
+NO_WISH = CacheWish()
 _DONE = b"[DONE]"
 _NANO = 1_000_000_000
 _Asked = TypeVar("_Asked")
@@ -87,13 +88,16 @@ def chat_ask(
     provider: str = "",
     end_user: str = "",
     conversation: str = "",
+    cache: CacheWish = NO_WISH,
     **options: Any,
 ) -> Ask:
     """A chat of one prompt; options that are None are left to the model."""
     messages = [{"role": "system", "content": system}] if system else []
     messages.append({"role": "user", "content": prompt})
     ask = messages_ask(dialect, messages, model=model, stream=stream, options=options)
-    return msgspec.structs.replace(ask, provider=provider, end_user=end_user, conversation=conversation)
+    return msgspec.structs.replace(
+        ask, provider=provider, end_user=end_user, conversation=conversation, cache=cache
+    )
 
 
 def messages_ask(

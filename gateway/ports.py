@@ -1,17 +1,24 @@
-"""What the engine asks of the world. Each port has a memory twin in `gateway/memory.py`."""
+"""What the engine asks of the world. Each port has a memory twin, most in `gateway/memory.py`."""
 
-from collections.abc import AsyncIterator, Container, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Container, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from gateway.accounts import Account, Kept, Order, Verdict
-from gateway.call import Ask, Event, Origin, Reply, Served
+from gateway.caching.nearness import Near
+from gateway.caching.values import CacheStatus, Chosen, Found, Stored
+from gateway.call import Event, Origin, Served
 from gateway.catalog import Snapshot
 from gateway.entry import Entry
 from gateway.exchange import Request
 from gateway.principal import EndUser, Principal
+from gateway.signs import Key, Sign
 from gateway.standing import Standing
+from gateway.turns import Quota, Turn
+
+if TYPE_CHECKING:
+    from gateway.reasons import Testimony
 
 
 class Clock(Protocol):
@@ -113,14 +120,61 @@ class Catalog(Protocol):
         """The current snapshot; it is immutable."""
 
 
+class Signs(Protocol):
+    """What processes, probes and operators tell of deployments that are ill, or well again.
+
+    Whoever cannot be asked is `SignsAway`.
+    """
+
+    async def tell(self, sign: Sign) -> int:
+        """Let everybody know; the version that it has from now on."""
+
+    async def heard(self, within: float) -> Sequence[Sign]:
+        """The latest of each deployment that is ill, or of which something was told in so many seconds."""
+
+    async def claim(self, key: Key, rest: float) -> bool:
+        """Take the one probe after a rest, for at most so many seconds; whether nobody else has it."""
+
+
 class Cache(Protocol):
-    """Answers kept per tenant."""
+    """Answers kept per tenant, sealed. While it is away nothing is found or kept: no call fails for it."""
 
-    def serves(self, ask: Ask) -> bool:
-        """Whether an ask of this kind is kept at all."""
+    is_on: bool
+    """Whether anything is kept at all."""
 
-    async def find(self, tenant: UUID, ask: Ask) -> Reply | None:
-        """The kept answer."""
+    async def find(self, tenant: UUID, key: str, *, lead_seconds: float = 0.0) -> Found:
+        """What is kept under a key.
+
+        With `lead_seconds` one process of many that miss is to find the answer; the others look again until
+        it is kept or released, or so long is over.
+        """
+
+    async def keep(self, tenant: UUID, key: str, stored: Stored) -> None:
+        """Keep an answer; what is too much gives way. Whoever waits for it finds it."""
+
+    async def release(self, tenant: UUID, key: str) -> None:
+        """No answer came of it: somebody else may look for one."""
+
+    async def clear(self, tenant: UUID, chosen: Chosen | None = None) -> int:
+        """Keep those of a tenant no longer that are chosen by their labels, or all; how many there were.
+
+        `CacheAway` if that cannot be done now.
+        """
+
+    async def status(self, tenant: UUID) -> CacheStatus:
+        """A tenant's part of it."""
+
+
+class Meanings(Protocol):
+    """Vectors of prompts per tenant and space, with the keys of their answers; it never fails either."""
+
+    async def nearest(self, tenant: UUID, space: str, vector: Sequence[float]) -> Near | None:
+        """The key whose prompt means the most alike."""
+
+    async def keep(
+        self, tenant: UUID, space: str, key: str, vector: Sequence[float], *, seconds: float
+    ) -> None:
+        """Remember what a prompt means."""
 
 
 class Answer(Protocol):
@@ -141,6 +195,48 @@ class Transport(Protocol):
 
     def open(self, request: Request) -> AbstractAsyncContextManager[Answer]:
         """Send the request and read the head of its answer."""
+
+
+class Turnstile(Protocol):
+    """Shares what a provider lets us do among tenants, fairly over all processes."""
+
+    async def enter(
+        self,
+        quota: Quota,
+        turn: Turn,
+        *,
+        wait: float,
+        most_waiting: int,
+        seen: Callable[[int], None] | None = None,
+    ) -> float:
+        """Take a place, at once or after waiting for so many seconds at most; how long it took.
+
+        `seen` hears the place in the line of the tenant's own calls when the wait begins, 1 being the next.
+        `QuotaUsedUp` if there is no place, or none in time; `QueueFull` if the tenant has `most_waiting`
+        calls in line already. Who is cancelled leaves the line, and the place with it.
+        """
+
+    async def leave(self, quota: Quota, turn: Turn, *, tokens: int) -> None:
+        """Give the place back, to whoever is next; `tokens` is what the attempt really took."""
+
+    def busy(self, quota: Quota) -> float:
+        """How full it is, from 0 to 1, as far as this process knows without asking."""
+
+    async def tend(self) -> None:
+        """Keep places and lines while calls are under way; runs beside them until it is cancelled."""
+
+
+class Witnesses(Protocol):
+    """Whoever may know why calls went as they did: this process, and those beside it."""
+
+    async def find(self, request_id: str, tenants: Collection[UUID] | None) -> "Testimony":
+        """What is known of the calls of a request id: of these tenants, or of all. It never fails."""
+
+    async def listen(self) -> None:
+        """Answer others who ask; runs beside the calls until it is cancelled."""
+
+    async def close(self) -> None:
+        """Let go of everything."""
 
 
 class Relay(Protocol):

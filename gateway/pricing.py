@@ -46,6 +46,8 @@ _NEEDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "search": (("search",),),
 }
 """What must have a price before a kind of call, or a search in it, has one: of each group, one meter."""
+_OF_THEIR_OWN = frozenset({"image"})
+"""Kinds that need a price of their own: what a text costs says nothing of a picture."""
 
 
 class Price(Struct, frozen=True, kw_only=True, gc=False):
@@ -67,6 +69,11 @@ class Sheet(Struct, frozen=True, kw_only=True, gc=False):
     fee: int
     kinds: frozenset[str] = frozenset()
     """The kinds of calls that have a price here; none where it holds under conditions only."""
+
+    def has_own_price(self, meter: str) -> bool:
+        """Whether a meter has a row of its own, and not its parent's."""
+        price = self.prices.get(meter)
+        return price is not None and price != self.prices.get(PARENTS.get(meter, ""))
 
 
 class PriceCard(Struct, frozen=True, kw_only=True, gc=False):
@@ -119,15 +126,15 @@ def make_sheet(prices: Mapping[str, Price], *, context_above: int = 0, service_t
         dearest_input=dearest(_INPUT_METERS),
         dearest_output=dearest(_OUTPUT_METERS),
         fee=dearest(("request",)),
-        kinds=frozenset() if context_above or service_tier else _priced_kinds(filled),
+        kinds=frozenset() if context_above or service_tier else _priced_kinds(filled, prices),
     )
 
 
-def _priced_kinds(prices: Mapping[str, Price]) -> frozenset[str]:
+def _priced_kinds(filled: Mapping[str, Price], own: Mapping[str, Price]) -> frozenset[str]:
     return frozenset(
         kind
         for kind, needs in _NEEDS.items()
-        if all(any(meter in prices for meter in group) for group in needs)
+        if all(any(meter in (own if kind in _OF_THEIR_OWN else filled) for meter in group) for group in needs)
     )
 
 

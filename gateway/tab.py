@@ -1,82 +1,141 @@
 """What is noted of one call while it runs; its ledger entry is written from it."""
 
-from gateway.accounts import Amounts, Hold
-from gateway.call import Attempt, Call, Event, Rate, Reply, Served, Usage
+import math
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gateway.accounts import LARGEST_AMOUNT, Amounts, Hold
+from gateway.caching.kept import Kept
+from gateway.caching.plan import Plan
+from gateway.call import Attempt, Call, Rate, Reply, Served, Usage
 from gateway.catalog import Deployment, Model
-from gateway.entry import Entry
+from gateway.entry import Entry, at_bound
 from gateway.once import Recording
 from gateway.principal import Principal
-from gateway.wires import StreamReader
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from gateway.flights import Seat
+    from gateway.trial import Trial
 
 LEAST_SECONDS = 5.0
 """A call that no provider heard of has this long; the ledger has it whatever is left of the call's time."""
 
+_OURSELVES = "gateway"
 
-class Tab:
+
+class Spoiled(Struct, frozen=True, gc=False):
+    """What an answer came to that was not what was asked for."""
+
+    usage: Usage
+    service_tier: str
+
+
+class Tab(Struct, eq=False):
     """The open tab of a call: what it may use, what happened, what it came to."""
 
-    __slots__ = (
-        "attempts",
-        "call",
-        "committed",
-        "delivered",
-        "hold",
-        "maybe_billed",
-        "model",
-        "models",
-        "principal",
-        "rates",
-        "reached",
-        "recording",
-        "reply",
-        "served",
-        "service_tier",
-        "ttft",
-        "upstream_seconds",
-        "usage",
-    )
+    call: Call
+    principal: Principal
+    models: tuple[Model, ...]
+    """All that may come to answer, fallbacks too."""
+    model: Model
+    hold: Hold
+    attempts: list[Attempt] = []
+    reached: Deployment | None = None
+    """The deployment that the current attempt's request went to."""
+    served: Deployment | None = None
+    """The deployment that answered."""
+    usage: Usage | None = None
+    service_tier: str = ""
+    """The class of service that the provider says it gave, which has prices of its own."""
+    spoiled: Spoiled | None = None
+    """The answer before it, which was of no use and is paid for too; who served it serves this one."""
+    delivered: list[str] = []
+    committed: bool = False
+    """The caller has been sent something: no failover any more."""
+    may_top_up: bool = True
+    """Its hold is its own, and may be raised for a further attempt."""
+    maybe_billed: int = 0
+    """Attempts so far that the provider may bill, answered or not."""
+    reply: Reply | None = None
+    """What the caller gets, once it is known."""
+    recording: Recording | None = None
+    """What the caller was sent, where it is to be told again."""
+    cache: Literal["hit", "miss", "bypass", "shared"] = "bypass"
+    """What part the cache has in it."""
+    plan: Plan | None = None
+    """What the cache is asked, where it is."""
+    kept: Kept | None = None
+    """The answer that was there already."""
+    is_paid_for: bool = False
+    """Another call has paid for the answer."""
+    entry: Entry | None = None
+    """What it came to, once the books know."""
+    seat: "Seat | None" = None
+    """Its place in a call of the provider that others may share."""
+    rates: tuple[Rate, ...] = ()
+    winner: "Trial | None" = None
+    """The try that has something for the caller: it alone tells what the call came to."""
+    racing: "set[asyncio.Future[Reply]]" = set()
+    """The tries under way, where there is more than one."""
+    may_wait: bool = False
+    """All deployments are full: it may wait at one."""
+    waits_until: float | None = None
+    """Until when it may wait for places, once it has begun to."""
+    waited: float = 0.0
+    """Seconds that it did."""
+    position: int = 0
+    """The furthest back that it stood in a line."""
+    candidates: list[str] = []
+    """The deployments in the order in which they were to be tried, as far as there was a choice."""
+    notes: list[tuple[str, str, str]] = []
+    """What was decided that its attempts do not tell: what, where and why."""
+    bypass: str = ""
+    """Why the policy gives the cache no part in it."""
+    ttft: float | None = None
+    upstream_seconds: float = 0.0
 
-    def __init__(
-        self, call: Call, principal: Principal, models: tuple[Model, ...], model: Model, hold: Hold
-    ) -> None:
-        self.call = call
-        self.principal = principal
-        self.model = model
-        self.models = models
-        """All that may come to answer, fallbacks too."""
-        self.hold = hold
-        self.attempts: list[Attempt] = []
-        self.reached: Deployment | None = None
-        """The deployment that the current attempt's request went to."""
-        self.served: Deployment | None = None
-        """The deployment that answered."""
-        self.usage: Usage | None = None
-        self.service_tier = ""
-        """The class of service that the provider says it gave, which has prices of its own."""
-        self.delivered: list[str] = []
-        self.committed = False
-        """The caller has been sent something: no failover any more."""
-        self.maybe_billed = 0
-        """Attempts so far that the provider may bill, answered or not."""
-        self.reply: Reply | None = None
-        """What the caller gets, once it is known."""
-        self.recording: Recording | None = None
-        """What the caller was sent, where it is to be told again."""
-        self.rates: tuple[Rate, ...] = ()
-        self.ttft: float | None = None
-        self.upstream_seconds = 0.0
+    def note(self, what: str, where: str, why: str = "") -> None:
+        """Remember a decision, for whoever asks why the call went as it did."""
+        self.notes.append((what, where, why))
 
-    def hear(self, reader: StreamReader, chunk: bytes) -> Event | None:
-        """Note what a piece of the provider's stream says; what of it is for the caller."""
-        event = reader.feed(chunk)
-        self.usage, self.service_tier = reader.usage, reader.service_tier
-        return event
+    def note_wait(self, where: str, seconds: float) -> None:
+        """It waited for so long, if it did."""
+        self.waited += seconds
+        if seconds > 0:
+            self.note("waited", where, f"{round(seconds * 1000)} ms")
+
+    def begin_to_wait(self, monotonic: float) -> float:
+        """How long the call may still wait for places: its time begins with the first wait."""
+        if self.waits_until is None:
+            self.waits_until = monotonic + self.principal.policy.queue_seconds
+        left = self.call.started + (self.call.origin.timeout or math.inf) - monotonic
+        return min(self.waits_until - monotonic, left)
+
+    def see_position(self, position: int) -> None:
+        """It stands in a line, so far back."""
+        self.position = max(self.position, position)
+
+    @property
+    def priority(self) -> int:
+        """Among its tenant's calls that wait: the call's own, else its key's."""
+        asked = self.call.origin.priority
+        return self.principal.priority if asked is None else asked
 
     def seconds_left(self, monotonic: float) -> float:
         """What is left of the call's time; below 0 once it is over."""
         deployment = self.served or self.reached
-        total = deployment.provider.timeouts.total if deployment else LEAST_SECONDS
+        total = deployment.timeouts.total if deployment else LEAST_SECONDS
         return self.call.started + (self.call.origin.timeout or total) - monotonic
+
+    def wider_hold(self, *, tokens: int, nano: int, attempts: int) -> Hold:
+        """Its hold, raised so that it covers further attempts beside those that may have to be paid for."""
+        one, nano = self.attempt_amounts, min(nano, LARGEST_AMOUNT)
+        wider = Amounts(requests=one.requests, concurrency=one.concurrency, tokens=tokens, nano=nano)
+        return replace(self.hold, amounts=wider, skeleton=at_bound(self.skeleton, nano, attempts=attempts))
 
     @property
     def skeleton(self) -> Entry:
@@ -90,24 +149,27 @@ class Tab:
 
 
 def served_by(tab: Tab, deployment: Deployment | None) -> Served:
-    """Who answers, in the caller's words; without a deployment it was the cache, or we counted ourselves."""
-    counted = tab.call.ask.kind == "count"
-    ours = "gateway" if counted else "cache"
-    return Served(
-        provider=deployment.provider.name if deployment else ours,
-        deployment=deployment.name if deployment else ours,
-        model=tab.model.name,
-        cache="bypass" if deployment or counted else "hit",
-        rates=tab.rates,
-    )
+    """Who answers, in the caller's words; without a deployment we counted ourselves."""
+    if tab.kept is not None:
+        return _served(tab, tab.kept.provider, tab.kept.deployment)
+    if deployment is None:
+        return _served(tab, _OURSELVES, _OURSELVES)
+    return _served(tab, deployment.provider.name, deployment.name)
 
 
 def failed_at(tab: Tab) -> Served:
     """Who was asked last, if anybody was."""
     deployment = tab.reached
+    return _served(tab, deployment.provider.name, deployment.name) if deployment else _served(tab, "", "")
+
+
+def _served(tab: Tab, provider: str, deployment: str) -> Served:
     return Served(
-        provider=deployment.provider.name if deployment else "",
-        deployment=deployment.name if deployment else "",
+        provider=provider,
+        deployment=deployment,
         model=tab.model.name,
+        cache=tab.cache,
         rates=tab.rates,
+        position=tab.position,
+        waited_ms=round(tab.waited * 1000) if tab.waited else 0,
     )

@@ -18,13 +18,15 @@ from api.asgi import App, Receive, Scope, Send  # noqa: E402 - Django is set up 
 from api.doors import dialect_of  # noqa: E402
 from api.trying.inside import INSIDE, Inside  # noqa: E402
 from api.wiring import Wiring  # noqa: E402
+from gateway.ports import Witnesses  # noqa: E402
 
 
 class TwoLanes:
     """Sends each request down its lane."""
 
-    def __init__(self, *, fast: App, slow: App) -> None:
+    def __init__(self, *, fast: App, slow: App, witnesses: Witnesses) -> None:
         self._fast = fast
+        self._witnesses = witnesses
         self._slow = slow
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -32,8 +34,8 @@ class TwoLanes:
         if dialect_of(scope["path"]) is not None:
             await self._fast(scope, receive, send)
             return
-        inside = Inside(self._fast, asyncio.get_running_loop())
-        await self._slow({**scope, INSIDE: inside}, receive, send)
+        inside = Inside(self._fast, asyncio.get_running_loop(), self._witnesses)
+        await self._slow({**scope, INSIDE: inside}, inside.overhear(receive), send)
 
 
 class Lifespan:
@@ -59,7 +61,7 @@ class Lifespan:
 wiring = Wiring()
 application = ProtocolTypeRouter(
     {
-        "http": TwoLanes(fast=wiring.lane, slow=cast(App, django_lane)),
+        "http": TwoLanes(fast=wiring.lane, slow=cast(App, django_lane), witnesses=wiring.witnesses),
         "websocket": wiring.socket,
         "lifespan": Lifespan(wiring),
     }

@@ -25,7 +25,7 @@ OPERATOR = "operator"
 
 _BUDGET_NANO = 100 * 10**9
 _REQUESTS_A_MINUTE = 6_000
-_PICO_A_TOKEN = {"input": 150_000, "output": 600_000}
+_PICO = {"input": 150_000, "output": 600_000, "image": 40_000_000_000}
 _MODELS = {"echo": "chat", "echo-embedding": "embedding", "*": "chat"}
 _DEFAULTS = {"chat": "echo", "embedding": "echo-embedding"}
 _ALIASES = {
@@ -65,7 +65,7 @@ def _provider_make() -> None:
     for name, kind in _MODELS.items():
         model, _ = Model.objects.get_or_create(name=name, defaults={"kind": kind, **sizes})
         Deployment.objects.get_or_create(model=model, provider=provider, upstream_model=name)
-    for meter, pico in _PICO_A_TOKEN.items():
+    for meter, pico in _PICO.items():
         price_supersede(provider=provider, model="*", meter=meter, pico_per_unit=pico)
     for name, target in _ALIASES.items():
         Alias.objects.get_or_create(name=name, defaults={"target": target})

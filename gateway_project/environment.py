@@ -56,6 +56,12 @@ class Environment:
             raise ImproperlyConfigured(f"{name} must be one of {', '.join(_BOOLEANS)}, not {word!r}.")
         return _BOOLEANS[word]
 
+    def maybe(self, name: str, *, meaning: str) -> bool | None:
+        """Yes, no, or nothing said."""
+        said = self.boolean(name, meaning=meaning) if self.text(name, meaning=meaning) else None
+        self._variables[name] = Variable(name, "", meaning)
+        return said
+
     def integer(self, name: str, default: int, *, minimum: int = 0, meaning: str) -> int:
         """A whole number not below the minimum."""
         digits = self.text(name, str(default), meaning=meaning)

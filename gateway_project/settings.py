@@ -91,6 +91,20 @@ GATEWAY_SOCKET_IDLE_SECONDS = _environment.integer(
 GATEWAY_LEASE_SECONDS = _environment.integer(
     "GATEWAY_LEASE_SECONDS", 60, minimum=1, meaning="How long an unrenewed hold lives before it is swept."
 )
+CIRCUIT_BREAKER_ENABLED = _environment.boolean(
+    "CIRCUIT_BREAKER_ENABLED",
+    True,
+    meaning="Whether deployments that fail are left alone for a while; operators may close them off even so.",
+)
+CIRCUIT_BREAKER_FAILURE_THRESHOLD = _environment.integer(
+    "CIRCUIT_BREAKER_FAILURE_THRESHOLD", 5, minimum=1, meaning="Failures in a row that open a breaker."
+)
+CIRCUIT_BREAKER_TIMEOUT = _environment.integer(
+    "CIRCUIT_BREAKER_TIMEOUT",
+    60,
+    minimum=1,
+    meaning="Seconds that a breaker stays open before one call may try again.",
+)
 STREAMING_ENABLED = _environment.boolean(
     "STREAMING_ENABLED", True, meaning="Whether answers are streamed to who asks for it; else 400."
 )
@@ -140,8 +154,41 @@ GATEWAY_BACKLOG_AT_MOST = _environment.integer(
     meaning="Entries that may wait in the journal before new calls are refused.",
 )
 REDIS_CACHE_URL = _environment.address(
-    "REDIS_CACHE_URL", _REDIS, meaning="Django's own cache; empty keeps it in this process."
+    "REDIS_CACHE_URL", _REDIS, meaning="Kept answers (empty: where the books are) and Django's own cache."
 )
+GATEWAY_CACHE_URL = REDIS_CACHE_URL or REDIS_URL
+GATEWAY_CACHE_BYTES = _environment.integer(
+    "GATEWAY_CACHE_BYTES",
+    256 * 1024 * 1024,
+    minimum=1024,
+    meaning="Bytes of kept answers: of all tenants in one process's memory, of each tenant on Redis.",
+)
+GATEWAY_CACHE_ANSWER_BYTES = _environment.integer(
+    "GATEWAY_CACHE_ANSWER_BYTES", 1024 * 1024, minimum=1, meaning="The longest answer that is kept."
+)
+_CACHE_ENABLED = _environment.maybe(
+    "CACHE_ENABLED", meaning="Keep no answers, or all; empty leaves it to policies."
+)
+GATEWAY_CACHE_ON = _CACHE_ENABLED is not False
+CACHE_MAX_SIZE = _environment.integer(
+    "CACHE_MAX_SIZE", 0, meaning="Answers that are kept at most, counted as the bytes are; 0 is any number."
+)
+_CACHE_DEFAULT_TTL = _environment.integer(
+    "CACHE_DEFAULT_TTL", 3_600, meaning="The same as CACHE_TTL, which wins."
+)
+CACHE_TTL = _environment.integer(
+    "CACHE_TTL", _CACHE_DEFAULT_TTL, meaning="Seconds that answers of a tenant without a policy are kept."
+)
+CACHE_CLEANUP_INTERVAL = _environment.integer(
+    "CACHE_CLEANUP_INTERVAL",
+    300,
+    minimum=1,
+    meaning="Seconds between looks for answers in memory whose time is over.",
+)
+GATEWAY_POLICY_DEFAULTS: dict[str, Any] = {
+    "cache": "all" if _CACHE_ENABLED else "deterministic",
+    "cache_seconds": CACHE_TTL,
+}
 CACHES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": REDIS_CACHE_URL}
     if REDIS_CACHE_URL

@@ -42,6 +42,7 @@ UNFOLD: dict[str, Any] = {
             _group(
                 "Models & providers",
                 _page("Models", "neurology", "providers.model"),
+                _page("Deployments", "lan", "providers.deployment"),
                 _page("Aliases", "alt_route", "providers.alias"),
                 _page("Providers", "dns", "providers.provider"),
             ),

@@ -9,3 +9,5 @@ urlpatterns = [
     path("api/try/", include("api.trying.urls")),
     path("api/", include("api.schema.urls")),
 ]
+
+handler400 = "api.trying.base.refuse_request"

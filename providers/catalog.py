@@ -2,10 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import cast
 from uuid import UUID
 
 from channels.db import database_sync_to_async
 from django.utils import timezone
+from msgspec.structs import replace
 
 from gateway import catalog as engine
 from gateway.exchange import Timeouts
@@ -19,6 +21,9 @@ from tenants.secrets import SecretUnreadable, secret_resolve
 Report = Callable[[str], None]
 """Where it is said what could not be used, and why."""
 
+_BASIS_POINTS = 10_000
+_MILLISECONDS = 1000
+_WAITS = ("connect", "first_byte", "idle", "total")
 _SECURITY: Mapping[str, engine.Security] = {"low": "low", "medium": "medium", "high": "high"}
 
 
@@ -60,7 +65,7 @@ def snapshot_build(*, report: Report, stand_in: str = "") -> engine.Snapshot:
     models = {}
     for row in Model.objects.filter(blocked=False).prefetch_related("deployments"):
         deployments = [
-            _deployment(one, provider, cards_for)
+            _deployment(one, provider, cards_for, row)
             for one in row.deployments.all()
             if not one.blocked
             for provider in providers.get(one.provider_id, ())
@@ -81,42 +86,46 @@ def _provider_rows() -> Sequence[Provider]:
 
 
 def _providers(row: Provider, report: Report) -> Iterator[engine.Provider]:
-    """A provider once for everyone, and once for each tenant that brought a key of its own."""
+    """A provider once for everyone, and once for each tenant that brought keys of its own."""
     every = row.keys.all()
-    keys = [key for key in every if not key.blocked]
-    shared = [key for key in keys if key.tenant_id in (None, row.tenant_id)]
     if not every:
-        yield _provider(row, None, row.tenant_id)
-    opened = next(filter(None, (_secret(key, report) for key in shared)), None)
-    if opened is not None:
-        yield _provider(row, opened, row.tenant_id)
-    for key in keys:
-        if key not in shared and (secret := _secret(key, report)) is not None:
-            yield _provider(row, secret, key.tenant_id)
+        yield _provider(row, (), row.tenant_id)
+    owned: dict[UUID | None, list[engine.ProviderKey]] = {row.tenant_id: []}
+    for key in every:
+        opened = None if key.blocked else _key(key, report)
+        if opened is not None:
+            owned.setdefault(key.tenant_id or row.tenant_id, []).append(opened)
+    for tenant_id, keys in owned.items():
+        if keys:
+            yield _provider(row, tuple(keys), tenant_id)
 
 
-def _secret(key: ProviderKey, report: Report) -> engine.Secret | None:
+def _key(key: ProviderKey, report: Report) -> engine.ProviderKey | None:
     try:
-        return engine.Secret(secret_resolve(reference=key.secret))
+        secret = secret_resolve(reference=key.secret)
     except SecretUnreadable as error:
         report(f"provider key {key}: {error.message}")
         return None
+    return engine.ProviderKey(
+        id=key.id,
+        name=key.name,
+        secret=engine.Secret(secret),
+        rpm=key.rpm,
+        tpm=key.tpm,
+        parallel=key.parallel,
+    )
 
 
-def _provider(row: Provider, secret: engine.Secret | None, tenant_id: UUID | None) -> engine.Provider:
+def _provider(row: Provider, keys: tuple[engine.ProviderKey, ...], tenant_id: UUID | None) -> engine.Provider:
     return engine.Provider(
         id=row.id,
         name=row.name,
         wire=row.wire,
         base_url=row.base_url.rstrip("/"),
-        secret=secret,
+        secret=keys[0].secret if keys else None,
+        keys=keys,
         headers=row.headers,
-        timeouts=Timeouts(
-            connect=row.connect_timeout_ms / 1000,
-            first_byte=row.first_byte_timeout_ms / 1000,
-            idle=row.idle_timeout_ms / 1000,
-            total=row.total_timeout_ms / 1000,
-        ),
+        timeouts=Timeouts(**_waits(row)),
         tenant_id=tenant_id,
         security=_SECURITY[row.security_level],
         default_model=row.default_model,
@@ -127,7 +136,16 @@ def _provider(row: Provider, secret: engine.Secret | None, tenant_id: UUID | Non
     )
 
 
-def _deployment(row: Deployment, provider: engine.Provider, cards_for: engine.CardsFor) -> engine.Deployment:
+def _waits(row: Provider | Model) -> dict[str, float]:
+    """The waits that a row sets, in seconds."""
+    columns = {name: getattr(row, f"{name}_timeout_ms") for name in _WAITS}
+    return {name: wait / _MILLISECONDS for name, wait in columns.items() if wait is not None}
+
+
+def _deployment(
+    row: Deployment, provider: engine.Provider, cards_for: engine.CardsFor, model: Model
+) -> engine.Deployment:
+    waits = _waits(model)
     return engine.Deployment(
         id=row.id,
         provider=provider,
@@ -136,6 +154,11 @@ def _deployment(row: Deployment, provider: engine.Provider, cards_for: engine.Ca
         priority=row.priority,
         region=row.region,
         cards=cards_for(provider, row.upstream_model, row.region) if "*" not in row.upstream_model else (),
+        max_parallel=row.max_parallel,
+        quality=None if row.quality is None else row.quality / _BASIS_POINTS,
+        own_timeouts=replace(provider.timeouts, **waits) if waits else None,
+        held_open=row.held_open,
+        closed_at=row.breaker_closed_at.timestamp() if row.breaker_closed_at else 0.0,
     )
 
 
@@ -152,6 +175,11 @@ def _model(
         vocabulary=row.vocabulary,
         capabilities=tuple(row.capabilities),
         created=round(row.created_at.timestamp()),
+        strategy=cast(engine.Strategy, row.strategy),
+        sticky=cast(engine.Sticky, row.sticky),
+        hedge=row.hedge,
+        batch_size=row.batch_size,
+        batch_seconds=row.batch_ms / _MILLISECONDS,
     )
 
 

@@ -58,6 +58,14 @@ class CostMapUnreadable(GatewayError):
     code = "cost_map_unreadable"
 
 
+class PricedField(Struct, frozen=True, kw_only=True):
+    """What a figure is the price of."""
+
+    meter: str
+    context_above: int | None = None
+    service_tier: str = ""
+
+
 class Figure(Struct, frozen=True, kw_only=True):
     """One price of a model; `exact` is in picodollars and perhaps not whole."""
 
@@ -123,6 +131,15 @@ def cost_map_read(text: str) -> tuple[Listing, ...]:
         for name, entry in entries.items()
         if isinstance(entry, dict) and name != _SAMPLE and not re.search(r"[\s*]", name)
     )
+
+
+def priced_field(name: str, *, spoken: bool) -> PricedField | None:
+    """What a field of the cost map is the price of; None if no meter of ours counts it."""
+    found = _FIELD.fullmatch(name)
+    if not found or found[1] not in _METERS or (found[1] in _SECONDS and not spoken):
+        return None
+    above = int(found[2]) * _TOKENS_PER_K if found[2] else None
+    return PricedField(meter=_METERS[found[1]], context_above=above, service_tier=_TIERS[found[3]])
 
 
 def _listing(name: str, entry: Mapping[str, Any]) -> Listing:

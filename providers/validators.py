@@ -8,8 +8,8 @@ from django.core.validators import RegexValidator
 SECRET_REFERENCES = ("env:", "file:", "g1:")
 """How a stored secret begins: a variable, a file, or an envelope."""
 
-_CREDENTIALS = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key"})
-_FRAMING = frozenset({"host", "content-length", "transfer-encoding", "connection"})
+SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key"})
+FRAMING_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "connection"})
 
 header_name_validator = RegexValidator(
     r"\A[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z", "%(value)r is not a header's name."
@@ -35,9 +35,9 @@ def headers_validate(headers: object) -> None:
         header_name_validator(name)
         if not isinstance(text, str) or any(mark in text for mark in "\r\n\0"):
             raise ValidationError(f"The header {name} must be one line of text.")
-        if name.lower() in _CREDENTIALS:
+        if name.lower() in SECRET_HEADERS:
             raise ValidationError(f"The header {name} carries a secret: store it as a provider key.")
-        if name.lower() in _FRAMING:
+        if name.lower() in FRAMING_HEADERS:
             raise ValidationError(f"The header {name} is the gateway's to write.")
 
 

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from tenants.models import ApiKey, Budget, Limit, LimitClass, Project, Tenant
-from tenants.secrets import key_digest, peppers
+from tenants.secrets import hash_digest, key_hash, peppers
 
 _RANDOM_BYTES = 32
 _SHOWN_WHEN_LONGER_THAN = 16
@@ -21,6 +21,7 @@ def key_issue(
     name: str,
     project: Project | None = None,
     secret: str | None = None,
+    sha256: bytes | None = None,
     models: Sequence[str] = (),
     networks: Sequence[str] = (),
     expires_at: datetime | None = None,
@@ -28,8 +29,12 @@ def key_issue(
     roles: Sequence[str] = (),
     all_tenants: bool = False,
     granted_tenants: Sequence[Tenant] = (),
+    priority: int = 0,
 ) -> tuple[ApiKey, str]:
-    """Make a key and answer it with its secret; without a tenant, it is a platform key."""
+    """Make a key and answer it with its secret; without a tenant, it is a platform key.
+
+    A secret that only its holder knows is told by its SHA-256; it is answered as an empty text.
+    """
     key = ApiKey(
         tenant=tenant,
         name=name,
@@ -40,16 +45,19 @@ def key_issue(
         per_user_class=per_user_class,
         roles=list(roles),
         all_tenants=all_tenants,
+        priority=priority,
     )
     if tenant and granted_tenants:
         raise ValidationError({"granted_tenants": "Only platform keys act for other tenants."})
     with transaction.atomic():
-        secret = _key_store(key, secret)
+        secret = _key_store(key, secret, sha256)
         key.granted_tenants.set(granted_tenants)
     return key, secret
 
 
-def key_rotate(*, key: ApiKey, grace_seconds: int, secret: str | None = None) -> tuple[ApiKey, str]:
+def key_rotate(
+    *, key: ApiKey, grace_seconds: int, secret: str | None = None, sha256: bytes | None = None
+) -> tuple[ApiKey, str]:
     """Put a new key in the place of a live one, which stays good for the grace period.
 
     The new key has the old one's limits, budgets and lineage, so that spending goes on where it stood.
@@ -62,7 +70,7 @@ def key_rotate(*, key: ApiKey, grace_seconds: int, secret: str | None = None) ->
         grace_until = now + timedelta(seconds=grace_seconds)
         ApiKey.objects.filter(pk=old.pk).update(grace_until=grace_until)
         new = _successor(old)
-        secret = _key_store(new, secret)
+        secret = _key_store(new, secret, sha256)
         new.granted_tenants.set(old.granted_tenants.all())
         _bounds_copy(old, new)
     key.grace_until = grace_until
@@ -95,6 +103,7 @@ def _successor(old: ApiKey) -> ApiKey:
         per_user_class=old.per_user_class,
         roles=old.roles,
         all_tenants=old.all_tenants,
+        priority=old.priority,
     )
 
 
@@ -106,15 +115,22 @@ def _bounds_copy(old: ApiKey, new: ApiKey) -> None:
         bound.save(force_insert=True)
 
 
-def _key_store(key: ApiKey, secret: str | None) -> str:
-    secret = f"gw-{token_urlsafe(_RANDOM_BYTES)}" if secret is None else secret
-    if not secret.isascii() or not secret.isprintable() or not secret.strip() or " " in secret:
-        raise ValidationError("A key is written in printable ASCII without spaces.")
+def _key_store(key: ApiKey, secret: str | None, sha256: bytes | None) -> str:
+    if sha256 is None:
+        secret = f"gw-{token_urlsafe(_RANDOM_BYTES)}" if secret is None else secret
+        _secret_check(secret)
+        sha256 = key_hash(secret)
+    secret = secret or ""
     ring = peppers()
     key.pepper = ring.newest
-    key.digest = key_digest(key=secret, pepper=ring.keys[ring.newest])
+    key.digest = hash_digest(sha256=sha256, pepper=ring.keys[ring.newest])
     if len(secret) > _SHOWN_WHEN_LONGER_THAN:
         key.prefix, key.last_four = secret[:7], secret[-4:]
     key.full_clean()
     key.save(force_insert=True)
     return secret
+
+
+def _secret_check(secret: str) -> None:
+    if not secret.isascii() or not secret.isprintable() or not secret.strip() or " " in secret:
+        raise ValidationError("A key is written in printable ASCII without spaces.")

@@ -24,6 +24,7 @@ from tenants.validators import slug_validator
 
 _MADE_ON_FIRST_USE_AT_MOST = 100
 _LONGEST_END_USER = 200
+_BASIS_POINTS = 10_000
 _USE_NOTED_EVERY = timedelta(minutes=5)
 
 
@@ -179,7 +180,9 @@ def _principal(tenant: Tenant, key: ApiKey | None, project_name: str) -> Princip
     project = _project(tenant, key, project_name)
     if tenant.blocked or (project is not None and project.blocked):
         raise Forbidden("Calls of this tenant or project are blocked.")
-    policy = Policy.objects.filter(tenant=tenant).first() or Policy(tenant=tenant)
+    policy = Policy.objects.filter(tenant=tenant).first() or Policy(
+        tenant=tenant, **settings.GATEWAY_POLICY_DEFAULTS
+    )
     defaults = {"chat": tenant.default_chat_model, "embedding": tenant.default_embedding_model}
     return Principal(
         tenant_id=tenant.id,
@@ -194,12 +197,24 @@ def _principal(tenant: Tenant, key: ApiKey | None, project_name: str) -> Princip
         user_accounts=class_accounts(limit_class=key.per_user_class, zone=tenant.time_zone) if key else (),
         terms=Terms(tenant_id=tenant.id, markup_bps=tenant.markup_bps),
         default_models={kind: model for kind, model in defaults.items() if model},
-        roles=tuple(key.roles) if key and key.tenant is None else (),
-        policy=EnginePolicy(
-            tags=tuple(policy.tags),
-            books_away=cast(Literal["refuse", "allow"], policy.books_away),
-            over_budget=cast(Literal["refuse", "clamp"], policy.over_budget),
-        ),
+        roles=tuple(key.roles) if key else (),
+        priority=key.priority if key else 0,
+        policy=_policy(policy),
+    )
+
+
+def _policy(row: Policy) -> EnginePolicy:
+    return EnginePolicy(
+        tags=tuple(row.tags),
+        books_away=cast(Literal["refuse", "allow"], row.books_away),
+        over_budget=cast(Literal["refuse", "clamp"], row.over_budget),
+        cache=cast(Literal["off", "deterministic", "all"], row.cache),
+        cache_seconds=row.cache_seconds,
+        semantic_model=row.semantic_model,
+        semantic_threshold=row.semantic_threshold / _BASIS_POINTS,
+        queue_seconds=float(row.queue_seconds),
+        queue_length=row.queue_length,
+        prompt_cache=cast(Literal["off", "auto"], row.prompt_cache),
     )
 
 

@@ -57,8 +57,18 @@ def peppers() -> KeyRing:
 
 
 def key_digest(*, key: str, pepper: bytes) -> str:
-    """What is stored of a tenant's key; LiteLLM stores the inner SHA-256, so its keys can be taken over."""
-    return hmac.digest(pepper, hashlib.sha256(key.encode()).digest(), "sha256").hex()
+    """What is stored of a tenant's key."""
+    return hash_digest(sha256=key_hash(key), pepper=pepper)
+
+
+def key_hash(key: str) -> bytes:
+    """The SHA-256 of a key; LiteLLM stores it, so its keys can be taken over."""
+    return hashlib.sha256(key.encode()).digest()
+
+
+def hash_digest(*, sha256: bytes, pepper: bytes) -> str:
+    """What is stored of a tenant's key, made of the key's SHA-256 alone."""
+    return hmac.digest(pepper, sha256, "sha256").hex()
 
 
 def secret_seal(*, plain: str, purpose: str = PROVIDER_KEY) -> str:

@@ -7,6 +7,8 @@ from zoneinfo import available_timezones
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 
+from tenants.roles import PLATFORM_ROLES, TENANT_ROLES
+
 MONEY_CEILING = 2**53
 """Redis counts money in doubles, which are exact up to here."""
 
@@ -38,10 +40,11 @@ def networks_validate(values: object) -> None:
 
 
 def roles_validate(values: object) -> None:
-    """Accept a JSON list of the platform's roles only."""
-    strangers = set(_texts(values)) - {"operator", "finance"}
+    """Accept a JSON list of roles only; which of them a key may have depends on whose it is."""
+    strangers = set(_texts(values)) - {*PLATFORM_ROLES, *TENANT_ROLES}
     if strangers:
-        raise ValidationError(f"Roles are operator and finance, not {', '.join(sorted(strangers))}.")
+        known = ", ".join(dict.fromkeys((*PLATFORM_ROLES, *TENANT_ROLES)))
+        raise ValidationError(f"Roles are {known}, not {', '.join(sorted(strangers))}.")
 
 
 def percents_validate(values: object) -> None:

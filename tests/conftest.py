@@ -4,9 +4,11 @@ Each process of a test run gets a home of its own, before Django reads its setti
 """
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 _HOME = Path(tempfile.mkdtemp(prefix="gateway-tests-"))
@@ -19,12 +21,20 @@ import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
 django.setup()
-settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "house", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("house")  # a busy machine is no mistake of the code
 
+from django.conf import settings as django_settings  # noqa: E402
 from django.db import DEFAULT_DB_ALIAS, connections  # noqa: E402
 
-from tests.support.databases import each_database, postgresql, postgresql_connection  # noqa: E402
+from tests.support.databases import (  # noqa: E402
+    each_database,
+    postgresql,
+    postgresql_connection,
+    postgresql_url,
+)
 from tests.support.gateways import (  # noqa: E402
     configuration,
     distributed_gateway,
@@ -32,7 +42,7 @@ from tests.support.gateways import (  # noqa: E402
     provider,
 )
 from tests.support.guards import flush_lifts_guards  # noqa: E402
-from tests.support.servers import nats_url, postgresql_url, redis_url  # noqa: E402
+from tests.support.servers import nats_url, redis_url  # noqa: E402
 
 __all__ = (
     "configuration",
@@ -49,6 +59,11 @@ __all__ = (
 
 flush_lifts_guards()
 
+# Gateways that are served hash passwords and find static files as configured. In this process there are
+# hundreds of people and clients: a real hash takes half a second, and so do the files of five clients.
+django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+django_settings.WHITENOISE_AUTOREFRESH = True
+
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
@@ -64,3 +79,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "each_database" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.django_db)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected stays, so nobody need look for rubbish in it again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()

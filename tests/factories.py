@@ -8,9 +8,9 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from gateway.ids import uuid7
-from providers.models import Alias, Deployment, Model, Price, Provider, ProviderKey
+from providers.models import Alias, Deployment, Model, PlatformDefault, Price, Provider, ProviderKey
 from tenants.keys import key_issue
-from tenants.models import ApiKey, Budget, EndUser, Limit, Member, Project, Tenant
+from tenants.models import ApiKey, Budget, EndUser, Limit, LimitClass, Member, Project, Tenant
 from usage.models import Correction, LedgerEntry
 
 PRICES_BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -39,6 +39,16 @@ def make_member(tenant: Tenant, user: User, role: str = "owner") -> Member:
 def make_end_user(tenant: Tenant, name: str = "charlie", **fields: Any) -> EndUser:
     """A person that the tenant's calls name."""
     return EndUser.objects.create(tenant=tenant, name=name, **fields)
+
+
+def make_limit_class(name: str = "standard") -> LimitClass:
+    """A class of limits without any."""
+    return LimitClass.objects.create(name=name)
+
+
+def make_default(kind: str, model: str) -> PlatformDefault:
+    """The model of a kind of call that names none."""
+    return PlatformDefault.objects.create(kind=kind, model=model)
 
 
 def make_key(tenant: Tenant | None, name: str = "app", **fields: Any) -> tuple[ApiKey, str]:

@@ -1,13 +1,13 @@
 """Pages of the ledger, newest first, by keyset: no page counts or skips, and none looks at too many rows.
 
-An index answers what is asked first: a key's entries, a tenant's, or all by id. What else is asked, such as
-the model, is looked for among so many of those rows at most; where they held too little, the page says how
-far it has looked, and the next one goes on from there.
+An index answers what is asked first: a request's entries, a key's, a tenant's, or all by id. What else is
+asked, such as the model, is looked for among so many of those rows at most; where they held too little, the
+page says how far it has looked, and the next one goes on from there.
 """
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from heapq import merge
+from heapq import merge, nlargest
 from itertools import islice
 from uuid import UUID
 
@@ -26,7 +26,9 @@ class Asked(Struct, frozen=True, kw_only=True):
 
     tenants: Collection[UUID] | None = None
     key: UUID | None = None
+    request_id: str = ""
     model: str = ""
+    status: str = ""
     since: datetime
     until: datetime | None = None
     after: UUID | None = None
@@ -54,6 +56,20 @@ def entries_page(*, asked: Asked, limit: int) -> Page:
     return Page(entries=[entries[identifier] for identifier in found[:limit]], following=following)
 
 
+def entries_of_request(
+    request_id: str, *, tenants: Collection[UUID] | None, known: Iterable[UUID], most: int
+) -> list[LedgerEntry]:
+    """The newest entries of a request id, and those that are known to be of it.
+
+    Callers choose such ids, and may choose one for all that they ask: no more than so many are looked at.
+    """
+    rows = LedgerEntry.objects.filter(request_id=request_id, corrects=None).order_by()
+    if tenants is not None:
+        rows = rows.filter(tenant_id__in=tenants)
+    found = nlargest(most, rows.values_list("id", flat=True)[:LOOKED_AT_MOST])
+    return list(rows.filter(id__in={*found, *known}))
+
+
 def _span(asked: Asked) -> QuerySet[LedgerEntry]:
     """Moments are bounds on ids, by which months prune."""
     rows = LedgerEntry.objects.filter(id__gte=_first(asked.since)).order_by("-id")
@@ -65,9 +81,14 @@ def _span(asked: Asked) -> QuerySet[LedgerEntry]:
 def _ways(asked: Asked) -> tuple[list[Q], Q]:
     """The conditions that an index answers, each by a walk of its own, and what is left to look for."""
     rest = Q(model=asked.model) | Q(model_asked=asked.model) if asked.model else Q()
-    if asked.key is not None:
+    if asked.status:
+        rest &= Q(status=asked.status)
+    keyed = Q() if asked.key is None else Q(key_id=asked.key)
+    if asked.request_id or keyed:
         whose = Q() if asked.tenants is None else Q(tenant_id__in=asked.tenants)
-        return [Q(key_id=asked.key)], rest & whose
+        if asked.request_id:
+            return [Q(request_id=asked.request_id)], rest & keyed & whose
+        return [keyed], rest & whose
     if asked.tenants is None:
         return [Q()], rest
     return [Q(tenant_id=tenant) for tenant in sorted(asked.tenants)], rest

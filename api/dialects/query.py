@@ -10,8 +10,8 @@ from msgspec.structs import asdict
 from api.asgi import Headers
 from api.plain_errors import render_error as render_error
 from api.plain_errors import render_stream_error as render_stream_error
-from api.telling.facts import ProviderFact
-from gateway.call import Ask, Call, Event, Outcome
+from api.telling.facts import Clearing, ProviderFact
+from gateway.call import Ask, CacheWish, Call, Event, Outcome
 from gateway.errors import ProviderMalformed
 from gateway.plain import (
     TextReader,
@@ -95,6 +95,7 @@ class Vector(Struct, frozen=True, kw_only=True):
 _query = msgspec.json.Decoder(Query)
 _embeddings = msgspec.json.Decoder(Embeddings)
 _reset = msgspec.json.Decoder(Reset)
+_clearing = msgspec.json.Decoder(Clearing)
 _vector = msgspec.json.Decoder(list[float])
 
 
@@ -128,6 +129,11 @@ def parse_embeddings(body: bytes, _: Headers) -> Ask:
 def read_reset(body: bytes) -> str | None:
     """Whose limits are to begin anew; nobody named means the tenant's own."""
     return read_asked(_reset, body or b"{}").user_id
+
+
+def read_clearing(body: bytes) -> Clearing:
+    """Which answers are to be kept no longer."""
+    return read_asked(_clearing, body or b"{}")
 
 
 def render_reply(call: Call, outcome: Outcome) -> bytes:
@@ -215,6 +221,7 @@ def _ask(asked: Query, *, dialect: str = NAME, stream: bool = False) -> Ask:
         provider=_restriction(asked.provider),
         end_user=asked.user_id or "",
         conversation=asked.conversation_id or "",
+        cache=CacheWish(asks=True, reads=not asked.force_refresh),
         temperature=asked.temperature,
         max_tokens=asked.max_tokens,
     )

@@ -49,6 +49,7 @@ class _Asked(Struct, kw_only=True, tag_field="type", tag="generate"):
     idempotency_key: str | None = None
     tags: dict[str, str] | None = None
     timeout: float | None = None
+    cache: str | None = None
 
 
 class Cancel(Struct, frozen=True, kw_only=True, tag_field="type", tag="cancel"):
@@ -64,6 +65,7 @@ class Wishes(Struct, frozen=True, kw_only=True):
     idempotency_key: str = ""
     tags: dict[str, str] = {}
     timeout: float | None = None
+    cache: str = ""
 
 
 class Generate(Struct, frozen=True, kw_only=True):
@@ -114,6 +116,7 @@ def parse_frame(frame: bytes) -> Generate | Cancel:
         idempotency_key=asked.idempotency_key or "",
         tags=asked.tags or {},
         timeout=asked.timeout,
+        cache=asked.cache or "",
     )
     return Generate(id=asked.id, ask=_ask(asked, frame), wishes=wishes)
 

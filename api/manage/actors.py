@@ -9,21 +9,26 @@ from msgspec import Struct
 
 from api.manage.roles import roles_may
 from gateway.errors import Forbidden
-from providers.models import Alias, Price, Provider, ProviderKey
+from providers.models import Alias, Deployment, PlatformDefault, Price, Provider, ProviderKey
 from providers.models import Model as ProviderModel
-from tenants.models import ApiKey, Budget, Limit, Member, Project, Tenant
+from tenants.models import ApiKey, Budget, EndUser, Limit, LimitClass, Member, Policy, Project, Tenant
 from usage.models import LedgerEntry
 
 _TABLES: Mapping[str, type[Model]] = {
     "tenants": Tenant,
+    "policies": Policy,
     "projects": Project,
     "keys": ApiKey,
     "limits": Limit,
     "budgets": Budget,
+    "limit-classes": LimitClass,
+    "end-users": EndUser,
     "providers": Provider,
     "provider-keys": ProviderKey,
     "models": ProviderModel,
+    "deployments": Deployment,
     "aliases": Alias,
+    "defaults": PlatformDefault,
     "prices": Price,
     "entries": LedgerEntry,
 }
@@ -35,6 +40,7 @@ _PERMISSIONS: Mapping[str, tuple[str, ...]] = {
     "rotate": ("change",),
     "revoke": ("change",),
     "end": ("add",),
+    "breaker": ("change",),
 }
 """Which of Django's permissions let a person do it, one of them being enough; the same as in the admin."""
 
@@ -50,10 +56,14 @@ class Actor(Struct, frozen=True, kw_only=True):
     permits: Callable[[str, str], bool]
     """What else has to allow a noun's action, whatever the roles say."""
 
+    def roles_in(self, tenant: UUID | None) -> Roles:
+        """The roles that count within a tenant, or for rows of the platform."""
+        within = self.within.get(tenant, _NO_ROLES) if tenant is not None else _NO_ROLES
+        return self.everywhere | within
+
     def may(self, noun: str, action: str, tenant: UUID | None) -> bool:
         """Whether a row of this tenant may be treated so; a row without one is the platform's."""
-        within = self.within.get(tenant, _NO_ROLES) if tenant is not None else _NO_ROLES
-        return roles_may(self.everywhere | within, noun, action) and self.permits(noun, action)
+        return roles_may(self.roles_in(tenant), noun, action) and self.permits(noun, action)
 
     def may_somewhere(self, noun: str, action: str) -> bool:
         """Whether there could be a row that may be treated so."""
@@ -68,8 +78,7 @@ class Actor(Struct, frozen=True, kw_only=True):
 
     def runs(self, tenant: UUID | None) -> bool:
         """Whether this is an operator, at least of this tenant."""
-        within = self.within.get(tenant, _NO_ROLES) if tenant is not None else _NO_ROLES
-        return bool((self.everywhere | within) & {"operator", "delegate"})
+        return bool(self.roles_in(tenant) & {"operator", "delegate"})
 
 
 def person_actor(*, user: User, tenant_name: str) -> Actor:
@@ -86,7 +95,7 @@ def person_actor(*, user: User, tenant_name: str) -> Actor:
 
 
 def key_actor(*, key: ApiKey, tenant_name: str) -> Actor:
-    """The holder of a platform key; a tenant's key has no roles, so it manages nothing."""
+    """The holder of a platform key; a tenant's key manages nothing here, whatever its roles."""
     if key.tenant_id is not None or not key.roles:
         raise Forbidden("This key makes calls: to manage, sign in, or send a platform key with a role.")
     tenants = Tenant.objects.all() if key.all_tenants else key.granted_tenants.all()

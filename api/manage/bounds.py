@@ -13,6 +13,22 @@ from tenants.money import NANO
 
 _OWNERS = ("tenant", "project", "key", "end_user")
 _OWNER_PATHS = ("tenant", "project__tenant", "key__tenant", "end_user__tenant")
+_WINDOW: dict[str, Any] = {
+    "anyOf": [
+        {"properties": {"unit": {"const": "concurrency"}, "window": {"const": ""}}},
+        {
+            "properties": {"unit": {"not": {"const": "concurrency"}}, "window": {"not": {"const": ""}}},
+            "required": ["window"],
+        },
+    ]
+}
+_BURSTS = ("burst_calls", "burst_seconds")
+_BURST: dict[str, Any] = {
+    "anyOf": [
+        {"properties": {name: {"type": "null"} for name in _BURSTS}},
+        {"properties": {name: {"type": "integer"} for name in _BURSTS}, "required": [*_BURSTS]},
+    ]
+}
 _ALONE: dict[str, Any] = {"required": False, "allow_null": True}
 
 
@@ -26,6 +42,13 @@ def project_field(**options: Any) -> RowField:
 def class_field(**options: Any) -> RowField:
     """A class of limits; all may choose one."""
     return RowField(LimitClass.objects.all(), lookups=("name",), **options)
+
+
+def one_of(*owners: str) -> dict[str, Any]:
+    """That one of these is there, and no other."""
+    return {
+        "oneOf": [{"properties": {owner: {"type": "string"}}, "required": [owner]} for owner in owners],
+    }
 
 
 class _BoundSerializer(RowSerializer[Any]):
@@ -48,6 +71,7 @@ class LimitSerializer(_BoundSerializer):
 
     limit_class = class_field(**_ALONE)
     fixed = (*_OWNERS, "limit_class")
+    together = (one_of(*_OWNERS, "limit_class"), _WINDOW, _BURST)
 
     class Meta:
         model = Limit
@@ -73,6 +97,7 @@ class BudgetSerializer(_BoundSerializer):
 
     amount_usd = ScaledField(column="amount_nano", scale=NANO, required=False)
     fixed = _OWNERS
+    together = (one_of(*_OWNERS), {"anyOf": [{"required": ["amount_usd"]}, {"required": ["amount_nano"]}]})
 
     class Meta:
         model = Budget

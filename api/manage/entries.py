@@ -19,8 +19,8 @@ from usage.models import LedgerEntry
 from usage.rendering import entry_fields
 
 _USUAL_WINDOW = timedelta(hours=24)
-_LONGEST_MODEL = 200
-_PARAMETERS = ("tenant", "key", "model", "since", "until")
+_LONGEST_TEXT = 200
+PARAMETERS = ("tenant", "key", "request_id", "model", "status", "since", "until")
 
 
 class EntrySerializer(serializers.BaseSerializer[LedgerEntry]):
@@ -45,13 +45,15 @@ class EntriesView(RowsView):
 
     def list(self, request: Request) -> Response:
         """A page of entries; `since` is fixed on the first page, so that the window does not slide."""
-        self.check_parameters(_PARAMETERS)
+        self.check_parameters(PARAMETERS)
         until = self._moment("until")
         since = self._moment("since") or (until or timezone.now()) - _USUAL_WINDOW
         asked = Asked(
             tenants=self._tenants(),
             key=self._key(),
-            model=request.query_params.get("model", "")[:_LONGEST_MODEL].replace("\x00", ""),
+            request_id=self._text("request_id"),
+            model=self._text("model"),
+            status=self._status(),
             since=since,
             until=until,
             after=self.cursor(),
@@ -80,6 +82,15 @@ class EntriesView(RowsView):
         if text is not None and identifier is None:
             raise InvalidRequest("Write the key's id.", param="key")
         return identifier
+
+    def _text(self, name: str) -> str:
+        return self.request.query_params.get(name, "")[:_LONGEST_TEXT].replace("\x00", "")
+
+    def _status(self) -> str:
+        status = self._text("status")
+        if status and status not in LedgerEntry.Status:
+            raise InvalidRequest(f"Write one of {', '.join(LedgerEntry.Status)}.", param="status")
+        return status
 
     def _moment(self, name: str) -> datetime | None:
         text = self.request.query_params.get(name)

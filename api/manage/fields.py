@@ -1,5 +1,8 @@
 """Fields that speak as operators do: rows by name, money in dollars, members of the configuration file."""
 
+import re
+from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -9,9 +12,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from api.manage.actors import Actor
+from providers.configuration.figures import BASIS_POINTS
 from tenants.money import text_of, units_of
 
 _LONGEST_NAMES = 1_000
+_FIGURE = re.compile(r"\$?-?[0-9]+(\.[0-9]+)?")
 
 
 def actor_of(request: Request) -> Actor:
@@ -129,7 +134,8 @@ class ScaledField(serializers.Field[Any, Any, Any, Any]):
 
 def written_number(data: Any) -> str:
     """A number as it was written, be it a JSON text or a JSON number; ValueError for anything else."""
-    if isinstance(data, bool | dict | list) or data is None:
+    number = isinstance(data, int | Decimal) and not isinstance(data, bool)
+    if not number and not (isinstance(data, str) and _FIGURE.fullmatch(data)):
         raise ValueError("Write a number such as 12.50.")
     return str(data)
 
@@ -149,6 +155,21 @@ class StructField(serializers.Field[Any, Any, Any, Any]):
     def to_representation(self, value: Any) -> Any:
         """Told by whoever has the field."""
         return value
+
+
+def fraction_told(units: int | None) -> str | None:
+    """A fraction of one, kept in basis points, as a decimal text."""
+    return None if units is None else text_of(units, BASIS_POINTS)
+
+
+def problems_refuse(problems: Iterable[str], prefix: str, field: str = "body") -> None:
+    """Refuse what the file would be refused for, each problem under its own field."""
+    fields: dict[str, list[str]] = {}
+    for problem in problems:
+        path, _, message = problem.removeprefix(prefix).removeprefix(".").partition(": ")
+        fields.setdefault(path or field, []).append(message)
+    if fields:
+        raise serializers.ValidationError(fields)
 
 
 def agreed(values: dict[str, Any], *, scaled: str, whole: str, needed: bool) -> None:

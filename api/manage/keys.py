@@ -8,14 +8,19 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.manage.actors import Actor
 from api.manage.bounds import class_field, project_field
 from api.manage.errors import Conflict
+from api.manage.fields import actor_of
 from api.manage.projects import tenant_field
 from api.manage.rows import RowSerializer, StrictFields
+from api.manage.strict import WholeField
 from api.manage.views import RowsView
+from gateway.errors import Forbidden
 from tenants.admin.keys import key_state
 from tenants.keys import key_issue, key_name_check, key_revoke, key_rotate
 from tenants.models import ApiKey, Tenant
+from tenants.roles import PLATFORM_ROLES, TENANT_ROLES, roles_givable
 
 _LONGEST_GRACE = int(timedelta(days=90).total_seconds())
 _USUAL_GRACE = int(timedelta(days=1).total_seconds())
@@ -51,6 +56,30 @@ class KeySerializer(RowSerializer[ApiKey]):
     state = serializers.SerializerMethodField()
     fixed = ("tenant",)
     unchecked = ("digest", "pepper")
+    together = (
+        {
+            "anyOf": [
+                {
+                    "description": "A key of a tenant.",
+                    "properties": {
+                        "tenant": {"type": "string"},
+                        "roles": {"items": {"enum": [*TENANT_ROLES]}},
+                        "all_tenants": {"const": False},
+                        "granted_tenants": {"maxItems": 0},
+                    },
+                    "required": ["tenant"],
+                },
+                {
+                    "description": "A key of the platform.",
+                    "properties": {
+                        "tenant": {"type": "null"},
+                        "project": {"type": "null"},
+                        "roles": {"items": {"enum": [*PLATFORM_ROLES]}},
+                    },
+                },
+            ]
+        },
+    )
     secret = ""
     """The key in plain, between being issued and being answered."""
 
@@ -64,6 +93,7 @@ class KeySerializer(RowSerializer[ApiKey]):
             "networks",
             "expires_at",
             "per_user_class",
+            "priority",
             "roles",
             "all_tenants",
             "granted_tenants",
@@ -87,6 +117,12 @@ class KeySerializer(RowSerializer[ApiKey]):
         if key.grace_until is None:
             key_name_check(tenant=key.tenant, name=key.name, besides=key)
 
+    def validate(self, attrs: Any) -> Any:
+        """Whoever may make or change keys gives no roles beyond their own."""
+        attrs = super().validate(attrs)
+        giving_check(actor_of(self.context["request"]), self.candidate)
+        return attrs
+
     def create(self, validated_data: dict[str, Any]) -> ApiKey:
         """Issue it."""
         given = {"tenant": None, **validated_data}
@@ -101,10 +137,18 @@ class KeySerializer(RowSerializer[ApiKey]):
         return key
 
 
+def giving_check(actor: Actor, key: ApiKey) -> None:
+    """Refuse to hand out, in a key of a tenant, roles that the actor could not give."""
+    if key.tenant_id is None or actor.runs(key.tenant_id):
+        return
+    if not roles_givable(key.roles, by=actor.roles_in(key.tenant_id)):
+        raise Forbidden("Of a key's roles you give those that you have yourself.", param="roles")
+
+
 class RotationSerializer(StrictFields, serializers.Serializer[Any]):
     """How long the old key stays good."""
 
-    grace_seconds = serializers.IntegerField(min_value=0, max_value=_LONGEST_GRACE, default=_USUAL_GRACE)
+    grace_seconds = WholeField(min_value=0, max_value=_LONGEST_GRACE, default=_USUAL_GRACE)
 
 
 class RevocationSerializer(StrictFields, serializers.Serializer[Any]):
@@ -137,6 +181,7 @@ class KeysView(RowsView):
         key = self._asked("rotate")
         asked = self.get_serializer(data=request.data)
         asked.is_valid(raise_exception=True)
+        giving_check(actor_of(request), key)
         if key_state(key) != "live":
             raise Conflict("Only a live key can be rotated.")
         new, secret = key_rotate(key=key, grace_seconds=asked.validated_data["grace_seconds"])

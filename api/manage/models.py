@@ -1,20 +1,21 @@
 """Models with their deployments and fallbacks, in the words of the configuration file, and aliases."""
 
-from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any, get_args
 
-from msgspec import UNSET
-from rest_framework import serializers
+from msgspec import UNSET, Meta
 
-from api.manage.fields import StructField
+from api.manage.fields import StructField, fraction_told, problems_refuse
 from api.manage.rows import RowSerializer
 from api.manage.views import RowsView
-from providers.configuration import schema
+from providers.configuration import parts, schema
 from providers.configuration.names import names_check
 from providers.configuration.problems import ConfigurationRefused, path_join
 from providers.configuration.pruning import known_stored
 from providers.configuration.routing import model_routing_set
 from providers.models import Alias, Model, Route
+
+_CAUSES = {"propertyNames": {"enum": [*get_args(parts.Cause)]}}
+_ByCause = Annotated[dict[parts.Cause, parts.Names], Meta(extra_json_schema=_CAUSES)]
 
 
 class DeploymentsField(StructField):
@@ -32,7 +33,9 @@ class DeploymentsField(StructField):
                 "priority": row.priority,
                 "region": row.region,
                 "max_parallel": row.max_parallel,
+                "quality": fraction_told(row.quality),
                 "blocked": row.blocked,
+                "held_open": row.held_open,
             }
             for row in instance.deployments.all()
         ]
@@ -41,7 +44,7 @@ class DeploymentsField(StructField):
 class FallbacksField(StructField):
     """What stands in for a model: a list for any cause, or lists by cause."""
 
-    form = schema.Names | dict[schema.Cause, schema.Names]
+    form = parts.Names | _ByCause
 
     def get_attribute(self, instance: Model) -> list[str] | dict[str, list[str]]:
         """The fallbacks as the file writes them."""
@@ -69,6 +72,14 @@ class ModelSerializer(RowSerializer[Model]):
             "vocabulary",
             "capabilities",
             "strategy",
+            "sticky",
+            "hedge",
+            "batch_size",
+            "batch_ms",
+            "connect_timeout_ms",
+            "first_byte_timeout_ms",
+            "idle_timeout_ms",
+            "total_timeout_ms",
             "blocked",
             "deployments",
             "fallbacks",
@@ -130,16 +141,6 @@ class AliasesView(RowsView):
     queryset = Alias.objects.all()
     serializer_class = AliasSerializer
     address = {"name": "name"}
-
-
-def problems_refuse(problems: Iterable[str], prefix: str, field: str = "body") -> None:
-    """Refuse what the file would be refused for, each problem under its own field."""
-    fields: dict[str, list[str]] = {}
-    for problem in problems:
-        path, _, message = problem.removeprefix(prefix).removeprefix(".").partition(": ")
-        fields.setdefault(path or field, []).append(message)
-    if fields:
-        raise serializers.ValidationError(fields)
 
 
 def _wanted(attrs: dict[str, Any]) -> schema.Model:

@@ -57,6 +57,7 @@ class PriceSerializer(RowSerializer[Price]):
     tenant = tenant_field(required=False, allow_null=True)
     usd = ListedPriceField(required=False)
     unit = serializers.SerializerMethodField()
+    together = ({"anyOf": [{"required": ["usd"]}, {"required": ["pico_per_unit"]}]},)
     holds_already = False
 
     class Meta:

@@ -2,23 +2,37 @@
 
 from typing import Any
 
+from django.core.validators import RegexValidator
 from rest_framework import serializers
 
 from api.manage.fields import RowField, actor_of
 from api.manage.projects import tenant_field
 from api.manage.rows import RowSerializer
+from api.manage.strict import TextField
 from api.manage.views import RowsView
 from providers.keys import provider_key_secret_set
 from providers.models import Provider, ProviderKey
 
 _ENVELOPE = "g1:"
 _LONGEST_SECRET = 10_000
+_NO_ENVELOPE = RegexValidator(
+    rf"^\s*{_ENVELOPE}", "Write the secret itself, env:NAME or file:PATH.", inverse_match=True
+)
+"""An envelope is nothing that anybody holds in hand."""
 
 
 class ProviderSerializer(RowSerializer[Provider]):
     """A provider."""
 
     tenant = tenant_field(required=False, allow_null=True)
+    together = (
+        {
+            "anyOf": [
+                {"properties": {"wire": {"enum": ["echo", "litellm"]}}, "required": ["wire"]},
+                {"properties": {"base_url": {"minLength": 1}}, "required": ["base_url"]},
+            ]
+        },
+    )
 
     class Meta:
         model = Provider
@@ -61,7 +75,7 @@ class ProviderKeySerializer(RowSerializer[ProviderKey]):
 
     provider = RowField(Provider.objects.all(), noun="providers", paths=("tenant",), lookups=("name",))
     tenant = tenant_field(required=False, allow_null=True)
-    secret = serializers.CharField(write_only=True, max_length=_LONGEST_SECRET)
+    secret = TextField(write_only=True, max_length=_LONGEST_SECRET, validators=[_NO_ENVELOPE])
     secret_from = serializers.SerializerMethodField()
     fixed = ("provider",)
 
@@ -89,12 +103,6 @@ class ProviderKeySerializer(RowSerializer[ProviderKey]):
             return "stored"
         runs = actor_of(self.context["request"]).may("provider-keys", "change", None)
         return key.secret if runs else key.secret.partition(":")[0]
-
-    def validate_secret(self, secret: str) -> str:
-        """A reference, or a secret itself; an envelope is nothing that anybody holds in hand."""
-        if secret.startswith(_ENVELOPE):
-            raise serializers.ValidationError("Write the secret itself, env:NAME or file:PATH.")
-        return secret
 
     def validate(self, attrs: Any) -> Any:
         """Seal the secret before the row is checked: the plain one goes no further."""

@@ -14,6 +14,7 @@ ACTIONS: Mapping[str, str] = {
     "t": "rotate",
     "k": "revoke",
     "e": "end",
+    "b": "breaker",
 }
 """The letters of the table."""
 
@@ -24,10 +25,14 @@ projects        racd      racd      racd      r         r         r
 keys            ractk     ractk     ractk     ractk     -         r
 limits          racd      racd      racd      r         -         r
 budgets         racd      racd      racd      r         r         r
+limit-classes   racd      r         r         r         -         r
+end-users       racd      racd      racd      r         -         r
 providers       racd      r         r         r         -         r
 provider-keys   racd      r         r         -         -         -
 models          racd      -         -         -         -         -
+deployments     rb        -         -         -         -         -
 aliases         racd      -         -         -         -         -
+defaults        racd      -         -         -         -         -
 prices          rae       r         r         r         r         r
 entries         r         r         r         r         r         r
 """

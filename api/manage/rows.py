@@ -7,6 +7,7 @@ from django.db.models import Model
 from rest_framework import serializers
 
 from api.manage.fields import actor_of
+from api.manage.strict import STRICT, bounds_of
 from gateway.errors import Forbidden
 
 _Row = TypeVar("_Row", bound=Model)
@@ -40,6 +41,11 @@ class RowSerializer(StrictFields, serializers.ModelSerializer[_Row]):
 
     unchecked: ClassVar[tuple[str, ...]] = ()
     """Columns that a service fills in later."""
+
+    together: ClassVar[tuple[dict[str, Any], ...]] = ()
+    """What the fields of a new row have to be beside each other, as JSON schemas: the document says it."""
+
+    serializer_field_mapping = {**serializers.ModelSerializer.serializer_field_mapping, **STRICT}
 
     candidate: _Row
 
@@ -92,6 +98,16 @@ class RowSerializer(StrictFields, serializers.ModelSerializer[_Row]):
         moved = [name for name in self.fixed if name in attrs and attrs[name] != getattr(row, name)]
         if moved:
             raise serializers.ValidationError({name: ["This stays as it was at first."] for name in moved})
+
+    def build_standard_field(self, field_name: str, model_field: Any) -> tuple[type[Any], dict[str, Any]]:
+        """A column of whole numbers takes the same on each database."""
+        kind, options = super().build_standard_field(field_name, model_field)
+        bounds = bounds_of(model_field)
+        if bounds is not None and not options.get("read_only"):
+            least, most = bounds
+            options["min_value"] = max(least, options.get("min_value", least))
+            options["max_value"] = min(most, options.get("max_value", most))
+        return kind, options
 
     def get_validators(self) -> list[Any]:
         """None of the framework's own: the models check what has to be unique, within their conditions."""

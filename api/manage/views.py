@@ -32,6 +32,8 @@ _ASKED = {
     "rotate": ("rotate",),
     "revoke": ("revoke",),
     "end": ("end",),
+    "breaker": ("breaker",),
+    "explain": ("read",),
 }
 
 

@@ -46,6 +46,8 @@ _WISHES = {
     "X-Gateway-Project": "The tenant's project that pays.",
     "X-Gateway-Tags": "What the entry is marked with: `team=search, feature=answer`.",
     "X-Gateway-Timeout": "Seconds that the call may take.",
+    "X-Gateway-Cache": "`no-cache` asks anew, `no-store` also keeps nothing, `ttl=60` wants an answer kept.",
+    "X-Gateway-Priority": "From -1000 to 1000: among your tenant's calls that wait, higher ones go first.",
     "X-Gateway-Sensitivity": "`public`, `internal` or `confidential`: which providers may see it.",
     "Idempotency-Key": "Made once: the same call with the same key gets the first one's answer.",
     "X-Request-ID": "Your own id of the request, told in the answer and in the ledger.",
@@ -59,6 +61,8 @@ _TOLD = {
     "X-Gateway-Cache": "`hit`, `miss`, `bypass` or `shared`.",
     "X-Gateway-Cost-USD": "What the call is charged; absent in a stream.",
     "X-Gateway-Overhead-Ms": "Milliseconds that were the gateway's own.",
+    "X-Gateway-Queue-Position": "How far back the call stood in a line; there only if it waited.",
+    "X-Gateway-Queue-Wait-Ms": "Milliseconds that it waited there.",
     "Retry-After": "Seconds until another try makes sense.",
 }
 _SCHEMES: Schema = {

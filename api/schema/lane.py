@@ -21,6 +21,7 @@ _WISHES = (
     "X-Gateway-Project",
     "X-Gateway-Tags",
     "X-Gateway-Timeout",
+    "X-Gateway-Cache",
     "X-Gateway-Sensitivity",
     "Idempotency-Key",
     "X-Request-ID",

@@ -6,8 +6,9 @@ from typing import Any
 
 from django.urls import URLPattern
 
-from api.manage.entries import EntriesView
+from api.manage.entries import PARAMETERS, EntriesView
 from api.manage.envelope import ROOT, error_body
+from api.manage.requests import EXAMPLE, Explanation, RequestsView
 from api.manage.urls import urlpatterns
 from api.manage.views import RowsView
 from api.schema.shapes import Schema, Shapes, reference, summary_of
@@ -28,10 +29,12 @@ _WORDS = {
     "change": "Change a row",
     "remove": "Delete a row",
 }
-_WRITES = frozenset({"create", "place", "change", "rotate", "revoke", "end"})
+_WRITES = frozenset({"create", "place", "change", "rotate", "revoke", "end", "breaker"})
+_PARTIAL = frozenset({"place", "change"})
+"""What bodies leave out stays as it is, or is in the address."""
+
 _SHOWN_ONCE = {("keys", "create"), ("keys", "rotate")}
 _PAGING = ("after", "limit")
-_OF_ENTRIES = ("tenant", "key", "model", "since", "until")
 _FIELD: Schema = {"type": "string"}
 _WRONG: Schema = {
     "type": "object",
@@ -52,6 +55,7 @@ def manage_paths(shapes: Shapes) -> dict[str, Any]:
         paths[address] = {
             method: _operation(shapes, view, route, action)
             for method, action in pattern.callback.actions.items()  # type: ignore[attr-defined]
+            if method != "head"  # which the framework adds with the first request
         }
     return paths
 
@@ -77,14 +81,20 @@ def _operation(shapes: Shapes, view: type[RowsView], route: str, action: str) ->
         "responses": _responses(shapes, view, action),
     }
     if action in _WRITES:
-        schema = shapes.of_serializer(f"manage.{_name(kind)}.write", kind(), writes=True)
-        told["requestBody"] = {"content": {"application/json": {"schema": schema}}}
+        partial = action in _PARTIAL
+        name = f"manage.{_name(kind)}.{'change' if partial else 'write'}"
+        schema = shapes.of_body(name, kind(), partial=partial)
+        needed = "required" in shapes.components[name]
+        told["requestBody"] = {"required": needed, "content": {"application/json": {"schema": schema}}}
     return told
 
 
 def _responses(shapes: Shapes, view: type[RowsView], action: str) -> dict[str, Schema]:
     kind: Any = view.serializer_class
-    row = shapes.of_serializer(f"manage.{_name(kind)}", kind(), writes=False)
+    if issubclass(view, RequestsView):
+        row = shapes.of_type("manage", Explanation)
+    else:
+        row = shapes.of_serializer(f"manage.{_name(kind)}", kind())
     if (view.noun, action) in _SHOWN_ONCE:
         row = {"allOf": [row, {"properties": {"secret": _FIELD}, "required": ["secret"]}]}
     page = {
@@ -92,7 +102,9 @@ def _responses(shapes: Shapes, view: type[RowsView], action: str) -> dict[str, S
         "properties": {"data": {"type": "array", "items": row}, "next": {"type": ["string", "null"]}},
         "required": ["data", "next"],
     }
-    content = {"application/json": {"schema": page if action == "list" else row}}
+    content: Schema = {"application/json": {"schema": page if action == "list" else row}}
+    if issubclass(view, RequestsView):
+        content["application/json"]["example"] = EXAMPLE
     done: Schema = {"description": "Done.", "content": content}
     if action == "remove":
         done = {"description": "It is gone."}
@@ -110,7 +122,7 @@ def _parameters(view: type[RowsView], route: str, action: str) -> list[Schema]:
         {"name": name, "in": "path", "required": True, "schema": _FIELD} for name in _REFERENCE.findall(route)
     ]
     if action == "list":
-        names = (*view.filters, *view.texts, *(_OF_ENTRIES if view is EntriesView else ()), *_PAGING)
+        names = (*view.filters, *view.texts, *(PARAMETERS if view is EntriesView else ()), *_PAGING)
         told += [{"name": name, "in": "query", "schema": _FIELD} for name in names]
     return told
 

@@ -8,8 +8,12 @@ from rest_framework import serializers
 
 from api.manage.fields import RowField, ScaledField, StructField
 from api.manage.prices import ListedPriceField
+from api.schema.bodies import nullable, with_numbers, written
 
 Schema = dict[str, Any]
+
+FILE = "manage.file"
+"""Values in the words of the configuration file, apart from the rows of the same names."""
 
 _REFERENCE = "#/components/schemas/"
 _TEXT: Schema = {"type": "string"}
@@ -28,7 +32,7 @@ class Shapes:
         (schema,), parts = msgspec.json.schema_components(
             [kind], ref_template=f"{_REFERENCE}{family}.{{name}}"
         )
-        self.components |= {f"{family}.{name}": part for name, part in parts.items()}
+        self.components |= {f"{family}.{name}": with_numbers(part) for name, part in parts.items()}
         return schema
 
     def of_sample(self, name: str, samples: Iterable[Any]) -> Schema:
@@ -36,28 +40,35 @@ class Shapes:
         self.components[name] = _joined([_sampled(sample) for sample in samples])
         return reference(name)
 
-    def of_serializer(self, name: str, serializer: Any, *, writes: bool) -> Schema:
-        """The schema of bodies that are written or told."""
+    def of_serializer(self, name: str, serializer: Any) -> Schema:
+        """The schema of rows that are told."""
         fields: Mapping[str, Any] = getattr(serializer, "fields", {})
-        wanted = {
-            name: field
-            for name, field in fields.items()
-            if not (field.read_only if writes else field.write_only)
-        }
         told: Schema = {"type": "object", "description": _first_line(serializer)}
-        told["properties"] = {name: self._of_field(field) for name, field in wanted.items()}
-        if writes:
-            told["additionalProperties"] = False
+        told["properties"] = {
+            name: self._of_field(field) for name, field in fields.items() if not field.write_only
+        }
         self.components[name] = told
+        return reference(name)
+
+    def of_body(self, name: str, serializer: Any, *, partial: bool) -> Schema:
+        """The schema of bodies that are written: whole rows, or what is to change of a row."""
+        fields = {name: field for name, field in serializer.fields.items() if not field.read_only}
+        told: Schema = {"type": "object", "description": _first_line(serializer)}
+        told["properties"] = {name: written(field) or self._of_field(field) for name, field in fields.items()}
+        told["additionalProperties"] = False
+        if not partial:
+            told["required"] = [name for name, field in fields.items() if field.required]
+            told["allOf"] = list(getattr(serializer, "together", ()))
+        self.components[name] = {word: said for word, said in told.items() if said != []}
         return reference(name)
 
     def _of_field(self, field: Any) -> Schema:
         schema = self._plain(field)
-        return {"anyOf": [schema, {"type": "null"}]} if field.allow_null else schema
+        return nullable(schema) if field.allow_null else schema
 
     def _plain(self, field: Any) -> Schema:
         if isinstance(field, StructField):
-            return self.of_type("manage", field.form)
+            return self.of_type(FILE, field.form)
         if isinstance(field, serializers.ListField):
             return {"type": "array", "items": self._of_field(field.child)}
         if isinstance(field, serializers.ChoiceField):

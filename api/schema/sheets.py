@@ -10,7 +10,7 @@ from api import openai_bodies
 from api.dialects import anthropic, gateway_v1, models_v1, openai, openai_responses, query
 from api.doors import DOORS, PREFIXES, Door, Telling
 from api.schema import passed, samples
-from api.telling.facts import LimitsFact
+from api.telling.facts import Clearing, LimitsFact
 
 
 class Sheet(Struct, frozen=True, kw_only=True):
@@ -68,6 +68,7 @@ SHEETS: Mapping[str, Sheet] = {
     "/stream": Sheet(asks=query.Query, example=samples.QUERY),
     "/embeddings": Sheet(asks=query.Embeddings, answers=query.Vector, example=samples.TEXT),
     "/admin/reset-limits": Sheet(asks=query.Reset, answers=dict[str, Any], example=encode(query.Reset())),
+    "/cache/clear": Sheet(asks=Clearing, answers=dict[str, Any], example=encode(Clearing())),
     "/rate-limit/status": Sheet(answers=LimitsFact, wishes=("user_id",)),
     "/api/v1/usage": Sheet(answers=dict[str, Any], wishes=("window", "limit", "before")),
     "/api/v1/usage/stats": Sheet(answers=dict[str, Any], wishes=("window",)),

@@ -1,14 +1,15 @@
 """What the telling doors look at, and what they are asked."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from msgspec import Struct
 
 from api.readiness import Health
-from gateway.breaker import Breaker
+from gateway.breakers import Board
 from gateway.catalog import Snapshot
 from gateway.errors import Unauthenticated
-from gateway.ports import Books, Catalog, Clock
+from gateway.ports import Books, Cache, Catalog, Clock, Vault
 from gateway.principal import Principal
 from gateway.responses.keeping import Keeper
 
@@ -19,9 +20,11 @@ class Desk(Struct, frozen=True, kw_only=True):
     catalog: Catalog
     books: Books
     clock: Clock
-    breakers: Callable[[], Mapping[str, Breaker]]
+    board: Board
     health: Callable[[], Awaitable[Health]]
     keeper: Keeper
+    cache: Cache
+    vault: Vault
     service: str
     version: str
     started: float
@@ -43,7 +46,7 @@ class Question(Struct, frozen=True, kw_only=True):
     """What followed the door's own address."""
     wishes: Mapping[str, str] = {}
     """The query of the address."""
-    asked: str | None = None
+    asked: Any = None
     """What its body said, where the door takes one."""
 
     @property

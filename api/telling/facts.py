@@ -65,6 +65,25 @@ class LifeFact(Struct, frozen=True, kw_only=True):
     version: str
 
 
+class CacheFact(Struct, frozen=True, kw_only=True):
+    """What is kept of a tenant's answers."""
+
+    status: Literal["healthy", "unavailable", "disabled"]
+    total_entries: int
+    total_size_mb: float
+    hits: int
+    misses: int
+    hit_rate: float
+    saved_usd: float
+
+
+class Clearing(Struct, frozen=True, kw_only=True):
+    """Which answers are meant: those of a name like this, of this user, or all."""
+
+    pattern: str | None = None
+    user_id: str | None = None
+
+
 class HealthFact(Struct, frozen=True, kw_only=True):
     """How the gateway is."""
 
@@ -73,7 +92,7 @@ class HealthFact(Struct, frozen=True, kw_only=True):
     version: str
     uptime: float
     providers: dict[str, Any]
-    cache: dict[str, Any]
+    cache: CacheFact
     rate_limiter: dict[str, Any]
     timestamp: float
     wrong: dict[str, str]

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from typing import Any
 
+from api.telling.cache import tell_cache
 from api.telling.database import ask_database
 from api.telling.desk import Desk, Question
 from api.telling.facts import HealthFact, LifeFact, Service
@@ -55,7 +56,7 @@ async def tell_health(desk: Desk, question: Question) -> HealthFact:
             }
             for one in providers
         },
-        cache={"status": "disabled", "total_entries": 0, "total_size_mb": 0.0},
+        cache=await tell_cache(desk, question),
         rate_limiter=_limiter(activity),
         timestamp=now,
         wrong={**health.wrong, **health.degraded},

@@ -8,15 +8,14 @@ from msgspec.structs import replace
 from api.telling.database import ask_database
 from api.telling.desk import Desk, Question
 from api.telling.facts import LimitFact, LimitsFact
+from api.telling.rights import owner_check
 from gateway.accounts import Account
-from gateway.errors import Forbidden
 from gateway.principal import EndUser
 from gateway.standing import Standing
 from tenants.accounts import renewable_accounts
 from tenants.principals import end_user_find
 
 _NANO = 1_000_000_000
-_MAY_RESET = "operator"
 
 
 async def tell_limits(desk: Desk, question: Question) -> LimitsFact:
@@ -37,8 +36,7 @@ async def tell_limits(desk: Desk, question: Question) -> LimitsFact:
 async def reset_limits(desk: Desk, question: Question) -> dict[str, Any]:
     """Begin windows of requests and tokens anew: a user's, or those of the tenant, its projects and keys."""
     principal = question.principal
-    if _MAY_RESET not in principal.roles:
-        raise Forbidden("Limits are reset with a platform key that has the role of an operator.")
+    owner_check(principal)
     user = question.asked
     accounts: Sequence[Account] = await ask_database(
         renewable_accounts, tenant_id=principal.tenant_id, user_name=user

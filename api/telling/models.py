@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from api.telling.desk import Desk, Question
 from api.telling.facts import ModelFact, Status
-from gateway.breaker import Breaker
+from gateway.breaker import State
 from gateway.catalog import Deployment, Model, Snapshot, unknown_model
 from gateway.errors import UnknownModel
 from gateway.principal import Principal
@@ -51,9 +51,9 @@ def served_to(model: Model, tenant_id: UUID) -> list[Deployment]:
     return [one for one in model.deployments if one.provider.tenant_id in (None, tenant_id)]
 
 
-def status_of(breakers: Iterable[Breaker | None], now: float) -> Status:
-    """Available while no breaker speaks against it, unavailable while all do; None is one never needed."""
-    open_ones = [breaker is not None and breaker.state(now) != "closed" for breaker in breakers]
+def status_of(states: Iterable[State]) -> Status:
+    """Available while no breaker speaks against it, unavailable while all do."""
+    open_ones = [state != "closed" for state in states]
     if not any(open_ones):
         return "available" if open_ones else "unavailable"
     return "unavailable" if all(open_ones) else "degraded"
@@ -88,13 +88,12 @@ def _aliases_of(snapshot: Snapshot, principal: Principal) -> Mapping[str, Sequen
 
 def _fact(desk: Desk, model: Model, aliases: Sequence[str], principal: Principal) -> ModelFact:
     deployments = served_to(model, principal.tenant_id)
-    breakers = desk.breakers()
     first = min(deployments, key=lambda one: one.priority)
     return ModelFact(
         name=model.name,
         provider=first.provider.name,
         type=ANY_KIND if model.pattern else model.kind,
-        status=status_of([breakers.get(one.name) for one in deployments], desk.clock.monotonic()),
+        status=status_of(map(desk.board.state, deployments)),
         capabilities=model.capabilities,
         context_window=model.context_window,
         aliases=tuple(sorted(aliases)),

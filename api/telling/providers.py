@@ -32,7 +32,7 @@ def list_providers(desk: Desk, question: Question) -> Sequence[ProviderFact]:
             name=name,
             type="local" if provider.is_local else "cloud",
             security_level=provider.security,
-            status=provider_status(desk, name, deployments),
+            status=provider_status(desk, deployments),
             default_model=provider.default_model,
             models=tuple(sorted(names)),
             cost_per_token=_output_price(desk, provider, snapshot, principal),
@@ -49,14 +49,10 @@ def reachable_models(snapshot: Snapshot, principal: Principal) -> Iterator[Model
             yield model
 
 
-def provider_status(desk: Desk, name: str, deployments: Sequence[Deployment]) -> Status:
-    """From the breakers of this process; a name that a star stands for counts where it was called."""
-    breakers = desk.breakers()
-    exact = {one.name for one in deployments if "*" not in one.upstream}
-    met = {key for key in breakers if key.startswith(f"{name}/")} if len(exact) < len(deployments) else set()
-    if not exact and not met:
-        return "available"
-    return status_of([breakers.get(key) for key in sorted(exact | met)], desk.clock.monotonic())
+def provider_status(desk: Desk, deployments: Sequence[Deployment]) -> Status:
+    """From the breakers as this process knows them; a name that a star stands for counts where it was met."""
+    states = [state for one in deployments for state in desk.board.states_of(one)]
+    return status_of(states) if states else "available"
 
 
 def _output_price(desk: Desk, provider: Provider, snapshot: Snapshot, principal: Principal) -> float | None:

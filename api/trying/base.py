@@ -5,10 +5,11 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig
-from django.http import HttpResponse, HttpResponseRedirect
+from django.core.exceptions import DisallowedHost, RequestDataTooBig
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.views.defaults import bad_request
 from rest_framework import exceptions
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
@@ -16,16 +17,25 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api.dialect import Dialect
-from api.doors import DOORS
+from api.doors import DOORS, dialect_of
 from api.manage.bodies import Negotiation
 from api.origin import read_request_id
 from api.trying.forms import TokenParser
 from api.trying.pages import AnswerRenderer, Shown, TryPages
 from api.trying.payer import SignedIn
-from gateway.errors import Forbidden, GatewayError, TooLarge, Unauthenticated, WrongMethod
+from gateway.errors import (
+    Forbidden,
+    ForeignHost,
+    GatewayError,
+    InvalidRequest,
+    TooLarge,
+    Unauthenticated,
+    WrongMethod,
+)
 from gateway.ids import uuid7
 
 ROOT = "/api/try"
+_API = "/api/"
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +88,22 @@ def wants_page(request: Any) -> bool:
     return renderer is not None and bool(renderer.format == "api")
 
 
-def _request_id(request: Request) -> str:
+def refuse_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What Django itself refuses, such as a foreign host: below `/api/` in a dialect's words."""
+    if not request.path.startswith(_API):
+        return bad_request(request, exception)
+    error = ForeignHost() if isinstance(exception, DisallowedHost) else InvalidRequest()
+    dialect = dialect_of(request.path.removeprefix(ROOT)) or DOORS["/v1/models"].dialect
+    request_id = _request_id(request)
+    return HttpResponse(
+        dialect.render_error(error, request_id),
+        status=error.status,
+        headers={"X-Request-ID": request_id, "Cache-Control": "no-store"},
+        content_type="application/json",
+    )
+
+
+def _request_id(request: HttpRequest | Request) -> str:
     given = request.headers.get("X-Request-ID")
     return read_request_id(
         {} if given is None else {b"x-request-id": given.encode("latin-1", "replace")}, uuid7()

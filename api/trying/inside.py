@@ -2,7 +2,8 @@
 
 1. the request is put together anew, with a pass in the place of a key, and goes to the lane on its loop
 2. whoever asked waits for the head, and then takes the body whole or piece by piece
-3. who asked and leaves is told to the lane like any caller's departure, so that the call is cut and settled
+3. who asked and leaves is told to the lane like any caller's departure, so that the call is cut and settled:
+   the server tells Django of it, which waits for the view's thread all the same, so it is overheard
 """
 
 import asyncio
@@ -11,9 +12,10 @@ from contextlib import suppress
 from contextvars import Context
 from typing import Any, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from api.asgi import App, Message, Scope
+from api.asgi import App, Message, Receive, Scope
+from gateway.ports import Witnesses
 
 INSIDE = "gateway.inside"
 """Where a scope has the way to the lane."""
@@ -26,10 +28,29 @@ _Result = TypeVar("_Result")
 
 
 class Inside(Struct, frozen=True):
-    """The way to the lane from other threads."""
+    """The way to the lane from other threads, for one request."""
 
     lane: App
     loop: asyncio.AbstractEventLoop
+    witnesses: Witnesses | None = None
+    """Who knows why calls went as they did."""
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once whoever asked is gone."""
+
+    def overhear(self, receive: Receive) -> Receive:
+        """The server's messages as they come; that somebody left is noticed in passing."""
+
+        async def overheard() -> Message:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                self.left.set()
+            return message
+
+        return overheard
+
+    def errand(self, scope: Scope, body: bytes) -> "Errand":
+        """A request to the lane, for as long as whoever asked is there."""
+        return Errand(self.lane, scope, body, self.left)
 
     def wait_for(self, doing: Coroutine[Any, Any, _Result]) -> _Result:
         """The result of what is done on the lane's loop; only for threads beside it.
@@ -38,6 +59,10 @@ class Inside(Struct, frozen=True):
         this very thread, which waits.
         """
         return Context().run(asyncio.run_coroutine_threadsafe, doing, self.loop).result()
+
+
+class CallerLeft(Exception):
+    """Nobody waits for this answer any more."""
 
 
 class Head(Struct, frozen=True):
@@ -50,12 +75,12 @@ class Head(Struct, frozen=True):
 class Errand:
     """One request to the lane, and its answer; it lives on the lane's loop."""
 
-    def __init__(self, lane: App, scope: Scope, body: bytes) -> None:
+    def __init__(self, lane: App, scope: Scope, body: bytes, left: asyncio.Event | None = None) -> None:
         self._lane = lane
         self._scope = scope
         self._body: bytes | None = body
         self._pieces: asyncio.Queue[bytes | None] = asyncio.Queue(_PIECES_AHEAD)
-        self._left = asyncio.Event()
+        self._left = left or asyncio.Event()
 
     async def begin(self) -> Head:
         """Ask, and wait until the answer begins."""
@@ -116,6 +141,6 @@ class Errand:
         """Whatever happened to the lane, nobody waits for more."""
         error = None if task.cancelled() else task.exception()
         if not self._head.done():
-            self._head.set_exception(error or ConnectionAbortedError("the lane gave no answer"))
+            self._head.set_exception(error or CallerLeft())
         with suppress(asyncio.QueueFull):
             self._pieces.put_nowait(None)

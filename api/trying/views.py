@@ -23,7 +23,7 @@ from api.schema.samples import FORM
 from api.schema.sheets import sheet_of
 from api.trying.base import GatewayNotRunning, PersonsView
 from api.trying.forms import TOKEN_FIELD, without_field
-from api.trying.inside import INSIDE, Errand, Head, Inside
+from api.trying.inside import INSIDE, CallerLeft, Errand, Head, Inside
 from api.trying.pages import Shown
 from api.trying.payer import payer_find, payers_listed
 from gateway.errors import UnknownDoor
@@ -39,6 +39,8 @@ _KEPT_BACK = frozenset(
         *("accept", "accept-encoding", "connection", "transfer-encoding", "content-length"),
     }
 )
+_NOBODY_THERE = 499
+"""As servers note who left; nobody reads it."""
 _OF_THE_LINE = frozenset({"content-length", "connection"})
 
 
@@ -100,8 +102,11 @@ class TryView(PersonsView):
             body = without_field(body, media, TOKEN_FIELD)
         self.sent = body
         headers = _headers(request, body, pass_issue(tenant=payer.id, by=payer.by))
-        errand = Errand(inside.lane, _scope(request, self.path, headers), body)
-        head = inside.wait_for(errand.begin())
+        errand = inside.errand(_scope(request, self.path, headers), body)
+        try:
+            head = inside.wait_for(errand.begin())
+        except CallerLeft:
+            return HttpResponse(status=_NOBODY_THERE)
         if request.accepted_renderer.format == "api":
             return self._page(inside, errand, head)
         return _answer(inside, errand, head)

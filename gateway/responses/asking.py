@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from gateway.call import Ask
-from gateway.errors import InvalidRequest
+from gateway.errors import InvalidRequest, Untranslatable
 
 _ALIKE = (
     "temperature",
@@ -87,14 +87,14 @@ def _tools(asked: Mapping[str, Any]) -> dict[str, Any]:
     choice = asked.get("tool_choice")
     if isinstance(choice, dict):
         if choice.get("type") != "function":
-            raise InvalidRequest("This model can be told to use functions only.", param="tool_choice")
+            raise Untranslatable("This model can be told to use functions only.", param="tool_choice")
         choice = {"type": "function", "function": {"name": choice.get("name")}}
     return {"tools": tools} | ({} if choice is None else {"tool_choice": choice})
 
 
 def _tool(tool: Any) -> dict[str, Any]:
     if not isinstance(tool, dict) or tool.get("type") != "function":
-        raise InvalidRequest("This model can use functions only, and no tool of a host.", param="tools")
+        raise Untranslatable("This model can use functions only, and no tool of a host.", param="tools")
     named = {
         name: tool[name]
         for name in ("name", "description", "parameters", "strict")
@@ -114,7 +114,7 @@ def _messages(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
         kind = item.get("type") or "message"
         told = _ITEMS.get(kind)
         if told is None:
-            raise InvalidRequest(
+            raise Untranslatable(
                 f"This model cannot be told an item of type '{kind}'.", param=f"input[{place}]"
             )
         told(messages, item)
@@ -168,7 +168,7 @@ def _plain(content: Any) -> str:
 def _part(part: Any) -> dict[str, Any]:
     told = _PARTS.get(str(part.get("type"))) if isinstance(part, dict) else None
     if told is None:
-        raise InvalidRequest("This model cannot be told a content of that type.", param="input")
+        raise Untranslatable("This model cannot be told a content of that type.", param="input")
     return told(part)
 
 
@@ -178,14 +178,14 @@ def _text(part: Mapping[str, Any]) -> dict[str, Any]:
 
 def _image(part: Mapping[str, Any]) -> dict[str, Any]:
     if not part.get("image_url"):
-        raise InvalidRequest("Name the picture by its URL: no files are kept for this model.", param="input")
+        raise Untranslatable("Name the picture by its URL: no files are kept for this model.", param="input")
     detail = {"detail": part["detail"]} if part.get("detail") else {}
     return {"type": "image_url", "image_url": {"url": part["image_url"]} | detail}
 
 
 def _file(part: Mapping[str, Any]) -> dict[str, Any]:
     if not part.get("file_data"):
-        raise InvalidRequest("Send the file's data: no files are kept for this model.", param="input")
+        raise Untranslatable("Send the file's data: no files are kept for this model.", param="input")
     named = {name: part[name] for name in ("filename", "file_data") if part.get(name)}
     return {"type": "file", "file": named}
 

@@ -18,6 +18,8 @@ class Response(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     model: str
+    deployment: str
+    """Who answered, as `host/model`."""
     usage: dict[str, int]
     cost: Decimal
     """Dollars, to the last nano-dollar."""
@@ -62,6 +64,7 @@ def read_generated(outcome: Outcome, *, model: str, priced: bool) -> GenerateRes
         finish_reason=said.finish_reason,
         raw_response=_object.decode(body),
         model=model,
+        deployment=outcome.served.deployment,
         usage=_usage(outcome, said.counts),
         cost=dollars(outcome.charge_nano),
         priced=priced,
@@ -73,6 +76,7 @@ def read_embedded(outcome: Outcome, *, model: str, priced: bool) -> EmbedRespons
     return EmbedResponse(
         embeddings=[msgspec.json.decode(vector) for vector in read_vectors(outcome.reply.body)],
         model=model,
+        deployment=outcome.served.deployment,
         usage=_usage(outcome, None),
         cost=dollars(outcome.charge_nano),
         priced=priced,

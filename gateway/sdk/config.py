@@ -1,4 +1,4 @@
-"""What a gateway in a script is told. An unknown field, or one whose feature is not here, is an error."""
+"""What a gateway in a script is told. An unknown field, or one that would have no effect, is an error."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -14,19 +14,31 @@ Meter = Literal[
     "input", "output", "reasoning", "cache_read", "cache_write_5m", "cache_write_1h", "audio_in", "audio_out"
 ]
 
-_NOT_HERE: Mapping[str, str] = {
-    "enable_caching": "answers are not cached",
-    "cache": "answers are not cached",
-    "cache_config": "answers are not cached",
-    "enable_request_deduplication": "equal calls are not joined",
-    "enable_request_batching": "calls are not batched",
-    "batch_size": "calls are not batched",
-    "batch_timeout": "calls are not batched",
-    "enable_validation": "answers are checked for being there and no further",
-    "validation_level": "answers are checked for being there and no further",
-    "enable_feedback_loop": "feedback is not collected",
-    "enable_kv_cache": "there is no attention cache",
+Strategy = Literal[
+    "weighted",
+    "priority",
+    "least_busy",
+    "latency",
+    "price",
+    "quality",
+    "affinity",
+    "simple-shuffle",
+    "least-busy",
+    "latency-based-routing",
+    "cost-based-routing",
+]
+"""Ours, and those of LiteLLM's router that do the same."""
+
+_NEEDS: Mapping[str, str] = {
+    "cache": "enable_caching",
+    "cache_config": "enable_caching",
+    "vault": "enable_caching",
+    "batch_size": "enable_request_batching",
+    "batch_timeout": "enable_request_batching",
+    "validation_level": "enable_validation",
+    "forbidden_words": "enable_validation",
 }
+"""What says something of a feature, and is nothing without it."""
 
 
 class Section(BaseModel):
@@ -43,6 +55,7 @@ class Costs(Section):
     output_cost_per_reasoning_token: Dollars | None = None
     cache_read_input_token_cost: Dollars | None = None
     cache_creation_input_token_cost: Dollars | None = None
+    cache_creation_input_token_cost_above_1hr: Dollars | None = None
 
 
 class ModelParams(Costs):
@@ -98,10 +111,17 @@ class CircuitBreakerConfig(Section):
 
 
 class CacheConfig(Section):
-    """Where answers would be kept."""
+    """Where answers are kept."""
 
     backend: Literal["memory", "dragonfly"] = "memory"
     dragonfly_url: str | None = None
+
+    @model_validator(mode="after")
+    def _has_its_address(self) -> Self:
+        """An address belongs to what is asked there."""
+        if (self.backend == "dragonfly") != (self.dragonfly_url is not None):
+            raise ValueError("the backend 'dragonfly' and its dragonfly_url go together")
+        return self
 
 
 class GatewayConfig(Section):
@@ -128,7 +148,11 @@ class GatewayConfig(Section):
     cache_config: CacheConfig | None = None
     rate_limit_config: RateLimitConfig | None = None
     circuit_breaker_config: CircuitBreakerConfig | None = None
-    validation_level: str | None = None
+    vault: Any = None
+    validation_level: Literal["basic", "standard", "strict"] | None = None
+    validation_repair: bool = True
+    forbidden_words: list[Annotated[str, Field(min_length=1)]] = []
+    routing_strategy: Strategy | None = None
     batch_size: Count | None = None
     batch_timeout: Seconds | None = None
     api_keys: dict[str, SecretStr] = {}
@@ -137,12 +161,20 @@ class GatewayConfig(Section):
     default_embedding_model: str = ""
 
     @model_validator(mode="after")
-    def _promises_nothing(self) -> Self:
-        """What is not here cannot be switched on."""
-        wanted = [name for name in _NOT_HERE if getattr(self, name)]
-        if wanted:
-            told = "; ".join(f"{name} cannot be set: {_NOT_HERE[name]} in this version" for name in wanted)
-            raise ValueError(told)
+    def _has_an_effect(self) -> Self:
+        """What would have none is an error."""
+        for name, feature in _NEEDS.items():
+            if name in self.model_fields_set and getattr(self, name) and not getattr(self, feature):
+                raise ValueError(f"{name} cannot be set without {feature}")
+        if self.cache_config is not None and self.cache_config.dragonfly_url and not callable(self.cache):
+            raise ValueError(
+                "the engine has no client of its own for Dragonfly: give a `cache` that makes one from an "
+                "address, such as `usage.caching.redis.redis_cache`"
+            )
+        if callable(self.cache) and not (self.cache_config and self.cache_config.dragonfly_url):
+            raise ValueError(
+                "a `cache` that is made from an address needs a cache_config with a dragonfly_url"
+            )
         if "enable_rate_limiting" in self.model_fields_set and self.enable_rate_limiting:
             limits = self.rate_limit_config
             if limits is None or not limits.model_fields_set:

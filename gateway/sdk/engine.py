@@ -10,13 +10,14 @@ from weakref import WeakSet
 
 from gateway.accounts import Account
 from gateway.breaker import Breaker
+from gateway.caching.memory import MemoryCache
 from gateway.call import Ask, Call, Origin, Outcome
 from gateway.catalog import Deployment
 from gateway.errors import NoProvider
 from gateway.ids import uuid7
 from gateway.memory import GlassVault, LocalTransport, MemoryBooks, MemorySpill, NoCache, SystemClock
 from gateway.pipeline import Gateway
-from gateway.ports import Transport
+from gateway.ports import Cache, Transport
 from gateway.retry import Effort
 from gateway.sdk.background import end_tasks
 from gateway.sdk.config import CircuitBreakerConfig, GatewayConfig
@@ -39,14 +40,15 @@ class Engine:
         self.models = Models(config, environ)
         self.tenants = Tenants(config)
         self.sums = Sums()
+        self.cache = _cache(config, clock)
         self.books = SummingBooks(MemoryBooks(clock), self.sums)
         self.gateway = Gateway(
             books=self.books,
             spill=MemorySpill(),
-            vault=GlassVault(),
+            vault=config.vault or GlassVault(),
             directory=self.tenants,
             catalog=self.models,
-            cache=NoCache(),
+            cache=self.cache or NoCache(),
             clock=clock,
             transport_for=self._transport_for,
             effort=Effort(
@@ -70,7 +72,9 @@ class Engine:
         finally:
             await end_tasks([tending, *(stream.task for stream in self._streams)])
             await self.gateway.teller.drain()
+            await self.gateway.recall.drain()
             await self._http.close()
+            await self._close_cache()
 
     async def run(self, ask: Ask, tenant: str, seconds: float | None) -> Outcome:
         """Make a call."""
@@ -88,10 +92,21 @@ class Engine:
         stands = await self.books.look(principal.tenant_id, principal.accounts)
         return [_told(account, one.used) for account, one in zip(principal.accounts, stands, strict=True)]
 
+    async def cache_is_away(self) -> bool:
+        """Whether answers cannot be kept now."""
+        if self.cache is None:
+            return False
+        return (await self.cache.status(self.tenants.principal(NOBODY).tenant_id)).is_away
+
+    async def _close_cache(self) -> None:
+        """One of the caller's that has connections has them on this loop, and they end with it."""
+        close = getattr(self.cache, "close", None)
+        if close is not None:
+            await close()
+
     def breakers(self) -> dict[str, str]:
         """The state of every deployment's breaker that was called so far."""
-        now = self.gateway.clock.monotonic()
-        return {name: one.state(now) for name, one in dict(self.gateway.upstream.breakers).items()}
+        return dict[str, str](self.gateway.board.states())
 
     def _call(self, ask: Ask, tenant: str, seconds: float | None) -> Call:
         self.models.demand_key(ask.model, ask.kind)
@@ -105,6 +120,17 @@ class Engine:
         if self._http is None:
             raise NoProvider
         return self._http
+
+
+def _cache(config: GatewayConfig, clock: SystemClock) -> Cache | None:
+    """The caller's own, or one made by it from the address that is told; else memory."""
+    if not config.enable_caching:
+        return None
+    told = config.cache_config
+    given: Cache | None = (
+        config.cache(told.dragonfly_url) if callable(config.cache) and told else config.cache
+    )
+    return given or MemoryCache(clock)
 
 
 def _told(account: Account, used: int) -> dict[str, Any]:

@@ -10,10 +10,12 @@ from pydantic import SecretStr
 
 from gateway.call import Ask, Outcome
 from gateway.errors import GatewayError
+from gateway.ports import Cache
 from gateway.sdk.answers import (
     EmbedResponse,
     GenerateResponse,
     HealthCheckResult,
+    Response,
     read_embedded,
     read_generated,
 )
@@ -21,8 +23,17 @@ from gateway.sdk.asks import seconds_of, tenant_of, text_ask, vectors_ask
 from gateway.sdk.background import Background
 from gateway.sdk.config import GatewayConfig
 from gateway.sdk.engine import Engine
+from gateway.sdk.feedback import FeedbackLoop
 from gateway.sdk.models import Models
-from gateway.sdk.parts import CircuitBreaker, RateLimiters, health_of
+from gateway.sdk.parts import (
+    Batcher,
+    CircuitBreaker,
+    Deduplicator,
+    KvCache,
+    RateLimiters,
+    ValidationManager,
+    health_of,
+)
 from gateway.sdk.sums import Sums
 
 
@@ -52,8 +63,11 @@ class LiteLLMGateway:
         self._background = Background(self._engine.opened)
         self._limited = self._engine.tenants.limits is not None
         self._close = finalize(self, self._background.close)
-        self.deduplicator = self.batcher = self.cache = self.kv_cache = None
-        self.validation_manager = self.feedback_loop = None
+        self.deduplicator = Deduplicator(self._engine) if told.enable_request_deduplication else None
+        self.batcher = Batcher(self._engine, told) if told.enable_request_batching else None
+        self.kv_cache = KvCache(self._engine, told) if told.enable_kv_cache else None
+        self.validation_manager = ValidationManager(self._engine) if told.enable_validation else None
+        self.feedback_loop = FeedbackLoop(self._engine.models) if told.enable_feedback_loop else None
 
     @overload
     def generate(
@@ -68,11 +82,16 @@ class LiteLLMGateway:
     ) -> GenerateResponse | Iterator[str]:
         """The answer to a prompt; with `stream` an iterator of its text, piece by piece.
 
-        1. the input is checked, and who is ill is left out (breakers)
-        2. the tenant's limits hold the call, or refuse it
-        3. to 7. it goes to the model's deployments in turn until one answers
-        8. what it came to is summed up
-        9. the answer is read
+        1. the input is checked; who is ill is left out when its turn comes (breakers)
+        2. the tenant's limits hold the call, or refuse it; a hit of the next step takes a request alone
+        3. an answer that is kept is given again
+        4. an identical call under way is joined
+        5. else it goes to the model's deployments in turn until one answers
+        6. the answer is checked, and asked for once more if it is not what was asked for
+        7. and 8. what it came to is summed up, and then it is kept
+        9. it is read
+
+        Which of these there are, the configuration says; `Gateway.run` in `gateway/pipeline.py` is their way.
         """
         if stream:
             return self._pieces(prompt, model or "", options)
@@ -134,7 +153,14 @@ class LiteLLMGateway:
         """How the gateway is, told by what it met so far: no provider is asked."""
         if not self.config.enable_health_monitoring:
             raise FeatureOff("Health is not told: enable_health_monitoring is off.")
-        return health_of(self._engine, closed=self._background.closed, limited=self._limited)
+        closed = self._background.closed
+        return health_of(self._engine, closed=closed, limited=self._limited, cache=self._cache_health())
+
+    def record_feedback(self, answer: Response, score: float | bool) -> None:
+        """Say how good an answer was, from 0 to 1: whoever gives better ones is asked first."""
+        if self.feedback_loop is None:
+            raise FeatureOff("Feedback is not collected: enable_feedback_loop is off.")
+        self.feedback_loop.record(answer, score)
 
     def get_usage_stats(self, tenant_id: str | None = None) -> dict[str, Any]:
         """What the calls of a tenant, or of all, came to in this process."""
@@ -146,6 +172,11 @@ class LiteLLMGateway:
     def router(self) -> Models:
         """The models that can be called."""
         return self._engine.models
+
+    @property
+    def cache(self) -> Cache | None:
+        """Where answers are kept."""
+        return self._engine.cache
 
     @property
     def circuit_breaker(self) -> CircuitBreaker | None:
@@ -182,6 +213,14 @@ class LiteLLMGateway:
     def _embedded(self, ask: Ask, outcome: Outcome) -> EmbedResponse:
         name, priced = self._engine.models.serving(ask.model, ask.kind, outcome.served.deployment)
         return read_embedded(outcome, model=name, priced=priced)
+
+    def _cache_health(self) -> Literal["healthy", "degraded", "off"]:
+        """Only a cache of the caller's own may be away; it is asked."""
+        if self._engine.cache is None:
+            return "off"
+        if self.config.cache is None or self._background.closed:
+            return "healthy"
+        return "degraded" if self._background.wait(self._engine.cache_is_away) else "healthy"
 
     def _pieces(self, prompt: str, model: str, options: dict[str, Any]) -> Iterator[str]:
         tenant, seconds = tenant_of(options), seconds_of(options)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
+from threading import Lock
 from uuid import uuid4
 
 from msgspec.structs import replace
@@ -12,8 +13,9 @@ from gateway.errors import ProviderRefusedKey
 from gateway.exchange import Timeouts
 from gateway.patterns import best_pattern
 from gateway.pricing import Price, PriceCard, make_sheet
-from gateway.sdk.config import Costs, GatewayConfig, ModelEntry
+from gateway.sdk.config import GatewayConfig, ModelEntry
 from gateway.sdk.hosts import HOSTS, Host, InvalidConfiguration, find_host, host_of
+from gateway.sdk.traits import costs_of, kind_of, with_traits
 
 LONGEST_CALL = 600.0
 """Seconds that a call has in all, at the least: streams may be long."""
@@ -22,13 +24,6 @@ _FROM_ENVIRONMENT = "os.environ/"
 _PER_MILLION = 1_000_000
 _PICO = 10**12
 _CONNECT = 5.0
-_METERS = {
-    "input_cost_per_token": "input",
-    "output_cost_per_token": "output",
-    "output_cost_per_reasoning_token": "reasoning",
-    "cache_read_input_token_cost": "cache_read",
-    "cache_creation_input_token_cost": "cache_write_5m",
-}
 
 
 class MissingKey(ProviderRefusedKey):
@@ -52,16 +47,25 @@ class Models:
         """Names that cannot be called, and what is missing."""
         models = self._listed() if config.model_list else dict(self._unlisted())
         self._add_fallbacks(models)
-        self._snapshot = Snapshot(
-            models=models,
-            aliases={},
-            defaults=self._defaults(models),
-            cards_for=lambda provider, upstream, _: self._cards(provider, upstream, {}),
-        )
+        self._first = self._defaults(models)
+        self._snapshot = self._with({name: with_traits(one, config) for name, one in models.items()})
+        self._rating = Lock()
 
     def snapshot(self) -> Snapshot:
-        """The catalog, which never changes."""
+        """The catalog; it changes with ratings alone."""
         return self._snapshot
+
+    def rate(self, name: str, deployment: str, quality: float) -> None:
+        """Say how good a deployment of a model is; calls that begin from now on go by it."""
+        with self._rating:
+            known = self._snapshot.models
+            model = known.get(name)
+            if model is None:
+                return  # answered by a pattern: there is nobody else to choose
+            deployments = tuple(
+                replace(one, quality=quality) if one.name == deployment else one for one in model.deployments
+            )
+            self._snapshot = self._with({**known, name: replace(model, deployments=deployments)})
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -85,6 +89,14 @@ class Models:
                 if found.name == deployment:
                     return one.name, any(card.prices(kind) for card in found.cards)
         return model.name, False
+
+    def _with(self, models: Mapping[str, Model]) -> Snapshot:
+        return Snapshot(
+            models=models,
+            aliases={},
+            defaults=self._first,
+            cards_for=lambda provider, upstream, _: self._cards(provider, upstream, {}),
+        )
 
     def _listed(self) -> dict[str, Model]:
         models: dict[str, Model] = {}
@@ -137,7 +149,7 @@ class Models:
         else:
             cards = self._cards(provider, upstream, {}, name)
             deployment = Deployment(id=uuid4(), provider=provider, upstream=upstream, cards=cards)
-            models[name] = Model(name=name, kind=_kind(upstream), deployments=(deployment,))
+            models[name] = Model(name=name, kind=kind_of(None, upstream), deployments=(deployment,))
 
     def _defaults(self, models: Mapping[str, Model]) -> dict[str, str]:
         config = self._config
@@ -251,25 +263,15 @@ def timeouts_of(seconds: float, attempts: int) -> Timeouts:
     )
 
 
-def costs_of(told: Costs) -> dict[str, Decimal]:
-    """Dollars a token, by our meters."""
-    listed = {meter: getattr(told, field) for field, meter in _METERS.items()}
-    return {meter: cost for meter, cost in listed.items() if cost is not None}
-
-
 def _model(entry: ModelEntry, deployment: Deployment) -> Model:
     info = entry.model_info
     return Model(
         name=entry.model_name,
-        kind=info.mode or _kind(deployment.upstream),
+        kind=kind_of(entry, deployment.upstream),
         deployments=(deployment,),
         context_window=info.max_input_tokens,
         max_output=info.max_output_tokens,
     )
-
-
-def _kind(upstream: str) -> str:
-    return "embedding" if "embed" in upstream.lower() else "chat"
 
 
 def _with_fallbacks(model: Model, names: list[str]) -> Model:

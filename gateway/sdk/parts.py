@@ -5,7 +5,10 @@ from typing import Any, Literal
 
 from gateway.sdk.answers import HealthCheckResult
 from gateway.sdk.background import Background
+from gateway.sdk.config import GatewayConfig
 from gateway.sdk.engine import Engine
+from gateway.sdk.traits import BATCH_SECONDS, BATCH_SIZE
+from gateway.steps.check import said_problem
 
 Status = Literal["healthy", "degraded", "unhealthy"]
 _BADNESS = ("closed", "half_open", "open")
@@ -40,7 +43,82 @@ class RateLimiters:
         return self._background.wait(self._engine.standing, tenant_id)
 
 
-def health_of(engine: Engine, *, closed: bool, limited: bool) -> HealthCheckResult:
+class Deduplicator:
+    """Identical calls of a tenant that are under way at once, made once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._flights = engine.gateway.flights
+
+    @property
+    def in_flight(self) -> int:
+        """Calls under way that others may join."""
+        return len(self._flights)
+
+    @property
+    def shared(self) -> int:
+        """Calls so far that were answered by another one's answer."""
+        return self._flights.joined
+
+
+class Batcher:
+    """Texts of a tenant's calls for vectors, brought together into one call of the provider."""
+
+    def __init__(self, engine: Engine, config: GatewayConfig) -> None:
+        self._gatherer = engine.gateway.gatherer
+        self.batch_size = config.batch_size or BATCH_SIZE
+        self.batch_timeout = config.batch_timeout or BATCH_SECONDS
+
+    @property
+    def batches(self) -> int:
+        """Calls of providers so far that were made for several."""
+        return self._gatherer.journeys
+
+    @property
+    def batched(self) -> int:
+        """Those that they were made for."""
+        return self._gatherer.travelled
+
+
+class KvCache:
+    """What providers keep of prompts' beginnings."""
+
+    def __init__(self, engine: Engine, config: GatewayConfig) -> None:
+        self._sums = engine.sums
+        self.ttl = config.kv_cache_ttl
+
+    def stats(self, tenant_id: str | None = None) -> dict[str, int]:
+        """Tokens of prompts, those among them that a provider had kept, and those that it kept anew."""
+        told = self._sums.told(tenant_id)
+        return {name: told[name] for name in ("prompt_tokens", "cache_read_tokens", "cache_write_tokens")}
+
+
+class ValidationManager:
+    """What answers are checked for, and how often something was wrong."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._checker = engine.gateway.upstream.checker
+        self._checks = engine.tenants.policy.checks
+
+    @property
+    def level(self) -> str:
+        """`basic`, `standard` or `strict`."""
+        return self._checks.level
+
+    @property
+    def stats(self) -> dict[str, int]:
+        """Answers that were checked, that were right the second time, and that were not given."""
+        checker = self._checker
+        return {"checked": checker.checked, "repaired": checker.repaired, "refused": checker.refused}
+
+    def problem_of(self, text: str, response_format: Mapping[str, Any] | None = None) -> str | None:
+        """What would be wrong with a text as an answer; None if nothing is."""
+        problem = said_problem(text, response_format, self._checks)
+        return None if problem is None else problem.told
+
+
+def health_of(
+    engine: Engine, *, closed: bool, limited: bool, cache: Status | Literal["off"]
+) -> HealthCheckResult:
     """What can be told without asking a provider, which would cost."""
     states = engine.breakers()
     ill = sorted(name for name, state in states.items() if state != "closed")
@@ -49,7 +127,7 @@ def health_of(engine: Engine, *, closed: bool, limited: bool) -> HealthCheckResu
     details: Mapping[str, Any] = {
         "router": {"status": _router(models, listed, closed), "models": list(models), "missing_keys": listed},
         "circuit_breaker": {"status": _breakers(states, ill), "states": states},
-        "cache": {"status": "off"},
+        "cache": {"status": cache},
         "rate_limiter": {"status": "healthy" if limited else "off"},
     }
     found = {part["status"] for part in details.values()}

@@ -19,24 +19,40 @@ TENANTS_AT_MOST = 10_000
 class Sum:
     """What some calls come to."""
 
-    __slots__ = ("completion_tokens", "cost_nano", "failed", "prompt_tokens", "requests", "unpriced")
+    __slots__ = (
+        "cache_read_tokens",
+        "cache_write_tokens",
+        "cached",
+        "completion_tokens",
+        "cost_nano",
+        "failed",
+        "prompt_tokens",
+        "requests",
+        "unpriced",
+    )
 
     def __init__(self) -> None:
         self.requests = 0
         self.failed = 0
+        self.cached = 0
         self.unpriced = 0
         self.prompt_tokens = 0
         self.completion_tokens = 0
+        self.cache_read_tokens = 0
+        self.cache_write_tokens = 0
         self.cost_nano = 0
 
     def add(self, entry: Entry) -> None:
         """Count an entry; one that mends another is no further request."""
         meters, sign = entry.meters, entry.corrects is None
         self.requests += sign
-        self.failed += sign and entry.status != "settled"
+        self.failed += sign and entry.status not in ("settled", "cached")
+        self.cached += sign and entry.status == "cached"
         self.unpriced += sign and entry.status == "settled" and not entry.price_version
         self.prompt_tokens += meters.prompt_tokens
         self.completion_tokens += meters.tokens - meters.prompt_tokens
+        self.cache_read_tokens += meters.cache_read
+        self.cache_write_tokens += meters.cache_write_5m + meters.cache_write_1h
         self.cost_nano += entry.charge_nano
 
     def told(self) -> dict[str, Any]:
@@ -44,10 +60,13 @@ class Sum:
         return {
             "total_requests": self.requests,
             "failed_requests": self.failed,
+            "cached_requests": self.cached,
             "unpriced_requests": self.unpriced,
             "total_tokens": self.prompt_tokens + self.completion_tokens,
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
+            "cache_read_tokens": self.cache_read_tokens,
+            "cache_write_tokens": self.cache_write_tokens,
             "total_cost": dollars(self.cost_nano),
         }
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
+from math import ceil
 from uuid import UUID, uuid5
 
 from gateway.accounts import Account, Unit
 from gateway.call import Origin
-from gateway.principal import EndUser, Principal
+from gateway.principal import Checks, EndUser, Policy, Principal
 from gateway.sdk.config import GatewayConfig, RateLimitConfig
 from gateway.windows import Window
 
@@ -31,6 +32,7 @@ class Tenants:
 
     def __init__(self, config: GatewayConfig) -> None:
         self.limits = config.rate_limit_config if config.enable_rate_limiting else None
+        self.policy = policy_of(config)
         self.principal = lru_cache(_REMEMBERED)(self._principal)
 
     async def identify(self, origin: Origin) -> Principal:
@@ -47,7 +49,24 @@ class Tenants:
     def _principal(self, name: str) -> Principal:
         identifier = uuid5(_SPACE, name)
         accounts = _accounts(identifier, name, self.limits) if self.limits else ()
-        return Principal(tenant_id=identifier, tenant=name, accounts=tuple(accounts))
+        return Principal(tenant_id=identifier, tenant=name, accounts=tuple(accounts), policy=self.policy)
+
+
+def policy_of(config: GatewayConfig) -> Policy:
+    """What holds for every tenant."""
+    level = config.validation_level or "standard"
+    return Policy(
+        cache="all" if config.enable_caching else "off",
+        cache_seconds=ceil(config.cache_ttl),
+        shares=config.enable_request_deduplication,
+        prompt_cache="auto" if config.enable_kv_cache else "off",
+        prompt_cache_seconds=ceil(config.kv_cache_ttl),
+        checks=Checks(
+            level=level if config.enable_validation else "off",
+            forbidden=tuple(config.forbidden_words),
+            repairs=config.validation_repair,
+        ),
+    )
 
 
 def _accounts(tenant_id: UUID, name: str, limits: RateLimitConfig) -> Iterator[Account]:

@@ -50,10 +50,18 @@ async def admit_smaller(
         if hold is None:
             break
         tab.hold = hold
+        tab.note(*_made_smaller(refusal, most))
         if most is not None:
             tab.call = replace(tab.call, ask=with_maximum(ask, most))
         verdict = await teller.admit(hold)
     return verdict
+
+
+def _made_smaller(refusal: Refusal, most: int | None) -> tuple[str, str, str]:
+    """What was done about an account that would have refused."""
+    if most is None:
+        return "counted", refusal.account.told, ""
+    return "clamped", refusal.account.told, f"{most} tokens"
 
 
 def worth_counting(tab: Tab, ask: Ask, models: Models, refusal: Refusal) -> frozenset[str]:

@@ -1,12 +1,13 @@
 """Step 3: how secure a provider must be for what this call carries."""
 
+from collections.abc import Mapping
+
 from gateway.call import Call
-from gateway.catalog import Deployment
+from gateway.catalog import LEVELS, Deployment, Security
 from gateway.errors import NoSecureProvider
 from gateway.steps.route import Usable
 
-LEVELS = {"low": 0, "medium": 1, "high": 2}
-_NEEDED = {"public": "low", "internal": "medium", "confidential": "high"}
+_NEEDED: Mapping[str, Security] = {"public": "low", "internal": "medium", "confidential": "high"}
 
 
 def screen(call: Call, usable: Usable, deployments: tuple[Deployment, ...]) -> Usable:

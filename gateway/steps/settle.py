@@ -7,12 +7,13 @@ from msgspec.structs import replace
 
 from gateway.accounts import LARGEST_ENTRY, Settlement
 from gateway.bounds import FREE, has_opaque_part
-from gateway.call import Kind, Status, Usage
+from gateway.call import METERS, Kind, Status, Usage
 from gateway.entry import Entry, bound_line
 from gateway.extents import SOUND_TOKENS_A_SECOND, extent_of
 from gateway.once import Told, seal_answer
+from gateway.pictures import as_paid
 from gateway.ports import Vault
-from gateway.pricing import Priced, card_at, price_usage
+from gateway.pricing import PriceCard, Priced, card_at, price_usage
 from gateway.tab import Tab, served_by
 from gateway.texts import prompt_in, prompt_texts
 from gateway.tokens import TokenCounter
@@ -26,6 +27,8 @@ _NOT_OF_TEXT = frozenset({"image", "speech", "transcription"})
 
 async def settlement_of(tab: Tab, *, monotonic: float, counter: TokenCounter) -> Settlement:
     """The order that closes a call's hold: exact where the provider counted, estimated where it did not."""
+    if tab.is_paid_for:
+        return Settlement(hold=tab.hold, entry=_cached_entry(tab, monotonic), tokens=0)
     usage = tab.usage
     estimated = usage is None and (tab.served is not None or tab.committed)
     if estimated:
@@ -34,17 +37,38 @@ async def settlement_of(tab: Tab, *, monotonic: float, counter: TokenCounter) ->
         estimated, usage = True, await _completed(tab, usage, counter)
     if usage is not None and _are_of_tokens(tab, usage):
         estimated, usage = True, _in_tokens(usage, tab.call.ask.kind)
-    seen = usage or _NOTHING
-    priced = Priced() if usage is None else _priced(tab, usage)
+    if usage is not None and tab.call.ask.kind == "image":
+        usage, guessed = as_paid(usage, tab.call.ask, _card(tab), tab.models)
+        estimated = estimated or guessed
+    card = _card(tab)
+    priced = Priced() if usage is None else _priced(tab, usage, card)
     unseen = [attempt.unknown_nano for attempt in tab.attempts if attempt.unknown_nano]
     if max(priced.cost_nano, priced.charge_nano) > LARGEST_ENTRY:
-        usage, seen, priced = None, _NOTHING, Priced()
+        usage, priced = None, Priced()
         unseen.append(tab.hold.amounts.nano)  # such figures are nonsense, and the bound stands instead
     elif priced.charge_nano > tab.hold.amounts.nano > 0:
         logger.warning("call %s is charged more than was held for it", tab.call.id)
+    usage, priced = _with_spoiled(tab, usage, priced, card)
+    seen = usage or _NOTHING
     status: Status = "settled" if usage is not None else "unsettled" if unseen else "failed"
-    entry = _with_unseen(_entry(tab, status, seen, priced, estimated, monotonic), sum(unseen))
+    entry = _with_unseen(_entry(tab, status, seen, priced, card, estimated, monotonic), sum(unseen))
     return Settlement(hold=tab.hold, entry=entry, tokens=seen.tokens + len(unseen) * tab.hold.amounts.tokens)
+
+
+def _with_spoiled(
+    tab: Tab, usage: Usage | None, priced: Priced, card: PriceCard | None
+) -> tuple[Usage | None, Priced]:
+    """An answer before it was of no use. Each at its own price: together they might reach what is dearer."""
+    spoiled = tab.spoiled
+    if spoiled is None:
+        return usage, priced
+    before = price_usage(spoiled.usage, card, tab.principal.terms, spoiled.service_tier)
+    both = {name: getattr(spoiled.usage, name) + getattr(usage or _NOTHING, name) for name in METERS}
+    return Usage(**both), Priced(
+        cost_nano=before.cost_nano + priced.cost_nano,
+        charge_nano=before.charge_nano + priced.charge_nano,
+        lines=before.lines + priced.lines,
+    )
 
 
 def with_answer(settlement: Settlement, tab: Tab, vault: Vault) -> Settlement:
@@ -55,18 +79,21 @@ def with_answer(settlement: Settlement, tab: Tab, vault: Vault) -> Settlement:
     return replace(settlement, answer=seal_answer(told, tab.recording, vault))
 
 
-def _priced(tab: Tab, usage: Usage) -> Priced:
+def _priced(tab: Tab, usage: Usage, card: PriceCard | None) -> Priced:
     if tab.call.ask.kind in FREE:
         return Priced()
-    deployment = tab.served or tab.reached
-    card = card_at(deployment.cards, tab.skeleton.at_ms) if deployment else None
     return price_usage(usage, card, tab.principal.terms, tab.service_tier)
+
+
+def _card(tab: Tab) -> PriceCard | None:
+    """The prices of who served the call, when it began."""
+    deployment = tab.served or tab.reached
+    return card_at(deployment.cards, tab.skeleton.at_ms) if deployment else None
 
 
 def _are_of_tokens(tab: Tab, usage: Usage) -> bool:
     """Whether seconds were counted of a sound that has a price by the token alone."""
-    deployment = tab.served or tab.reached
-    card = card_at(deployment.cards, tab.skeleton.at_ms) if deployment and usage.audio_second else None
+    card = _card(tab) if usage.audio_second else None
     return card is not None and not any("audio_second" in sheet.prices for sheet in card.sheets)
 
 
@@ -79,11 +106,16 @@ def _in_tokens(usage: Usage, kind: Kind) -> Usage:
 
 
 def _entry(
-    tab: Tab, status: Status, usage: Usage, priced: Priced, estimated: bool, monotonic: float
+    tab: Tab,
+    status: Status,
+    usage: Usage,
+    priced: Priced,
+    card: PriceCard | None,
+    estimated: bool,
+    monotonic: float,
 ) -> Entry:
     """The skeleton with what happened and what it came to."""
     deployment = tab.served or tab.reached
-    card = card_at(deployment.cards, tab.skeleton.at_ms) if deployment and priced.lines else None
     seconds = monotonic - tab.call.started
     return replace(
         tab.skeleton,
@@ -96,12 +128,26 @@ def _entry(
         cost_nano=priced.cost_nano,
         charge_nano=priced.charge_nano,
         lines=priced.lines,
-        price_version=card.version if card is not None else "",
+        price_version=card.version if card is not None and priced.lines else "",
         estimated=estimated,
         attempts=tuple(tab.attempts),
         latency_ms=round(seconds * 1000),
         ttft_ms=None if tab.ttft is None else round(tab.ttft * 1000),
         overhead_us=max(0, round((seconds - tab.upstream_seconds) * 1_000_000)),
+    )
+
+
+def _cached_entry(tab: Tab, monotonic: float) -> Entry:
+    """Nothing was counted and nothing is charged; the names are those of who answered first."""
+    entry, kept = _entry(tab, "cached", _NOTHING, Priced(), None, False, monotonic), tab.kept
+    if kept is None:
+        return entry
+    return replace(
+        entry,
+        provider_id=kept.provider_id,
+        provider=kept.provider,
+        deployment_id=kept.deployment_id,
+        deployment=kept.deployment,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from gateway.errors import InvalidRequest
+from gateway.errors import InvalidRequest, Untranslatable
 
 _CARRIED = frozenset({"model", "messages", "input", "stream", "stream_options"})
 """What travels on a way of its own."""
@@ -65,9 +65,9 @@ def fitting(asked: Mapping[str, Any], places: Collection[str]) -> dict[str, Any]
     return {name: value for name, value in asked.items() if name in places}
 
 
-def no_place(name: str) -> InvalidRequest:
+def no_place(name: str) -> Untranslatable:
     """The refusal of a member that a provider's format cannot say."""
-    return InvalidRequest(
+    return Untranslatable(
         f"The format of this model's provider has no place for `{name[:100]}`: leave it out.",
         param=name[:100],
     )
@@ -95,7 +95,7 @@ def _look_at(content: list[Any], *, addresses: bool) -> None:
             elif isinstance(value, list):
                 waiting.extend(one for one in value if isinstance(one, dict))
             elif name in _ADDRESSES and isinstance(value, str) and not _shown(value, addresses=addresses):
-                raise InvalidRequest(
+                raise Untranslatable(
                     "This model's provider takes pictures and files in the request only, as `data:` URLs.",
                     param="messages",
                 )

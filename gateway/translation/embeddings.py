@@ -15,7 +15,7 @@ from msgspec import Raw, Struct
 
 from gateway.call import Ask, Reply, Usage
 from gateway.catalog import Deployment
-from gateway.errors import InvalidRequest, ProviderError, ProviderMalformed
+from gateway.errors import InvalidRequest, ProviderError, ProviderMalformed, Untranslatable
 from gateway.exchange import Request
 from gateway.translation.asked import fitting, read_asked
 from gateway.translation.chat import failure_told, read_object, sent
@@ -115,7 +115,7 @@ def _texts(raw: Raw) -> list[str]:
         given = None
     texts = [given] if isinstance(given, str) else given
     if not isinstance(texts, list) or not texts or not all(isinstance(one, str) for one in texts):
-        raise InvalidRequest(
+        raise Untranslatable(
             "This model's provider embeds texts: `input` must be one, or several.", param="input"
         )
     return texts
@@ -144,7 +144,7 @@ def _ollama_body(texts: Texts, told: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _titan_body(texts: Texts, told: Mapping[str, Any]) -> Mapping[str, Any]:
     if len(texts.texts) > 1:
-        raise InvalidRequest("This model's provider embeds one text a request.", param="input")
+        raise Untranslatable("This model's provider embeds one text a request.", param="input")
     return {"inputText": texts.texts[0], **told}
 
 
@@ -174,7 +174,7 @@ def _format(prefix: str, model: str) -> Format:
     family = model.partition(".")[0] if prefix == "bedrock" else ""
     form = FORMATS.get(f"{prefix} {family}".strip())
     if form is None or not model:
-        raise InvalidRequest(
+        raise Untranslatable(
             "This model's provider has no embeddings that could be asked for here.", param="model"
         )
     return form

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from gateway.call import Ask, Event, Reply, Usage
 from gateway.catalog import Deployment
-from gateway.errors import InvalidRequest, ProviderError
+from gateway.errors import ProviderError, Untranslatable
 from gateway.exchange import Request
 from gateway.members import read_members
 from gateway.sse import Frames, event_data
@@ -123,7 +123,7 @@ def _refuse_own(given: Mapping[str, Any]) -> None:
             raise no_place(name)
     for tool in given.get("tools", ()):
         if tool.get("type", "custom") != "custom":
-            raise InvalidRequest("Tools that Anthropic itself runs are not to be had here.", param="tools")
+            raise Untranslatable("Tools that Anthropic itself runs are not to be had here.", param="tools")
 
 
 def _for_openai(asked: dict[str, Any], deployment: Deployment) -> None:

@@ -10,8 +10,8 @@ from gateway.errors import (
     ContentRefused,
     ContextTooLong,
     GatewayError,
-    InvalidRequest,
     ProviderMalformed,
+    Untranslatable,
 )
 from gateway.translation.library import NetworkBarred, part
 
@@ -19,15 +19,15 @@ _Meaning = Callable[[], GatewayError]
 
 
 def _unsayable() -> GatewayError:
-    return InvalidRequest("The format of this model's provider cannot say all that this request asks for.")
+    return Untranslatable()
 
 
 def _not_understood() -> GatewayError:
-    return InvalidRequest("The request could not be put into the format of this model's provider.")
+    return Untranslatable("The request could not be put into the format of this model's provider.")
 
 
 def _pointing() -> GatewayError:
-    return InvalidRequest("This model's provider takes no addresses: what is shown must be in the request.")
+    return Untranslatable("This model's provider takes no addresses: what is shown must be in the request.")
 
 
 def _table() -> tuple[tuple[type[Exception], _Meaning, _Meaning], ...]:

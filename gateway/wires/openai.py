@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from gateway import errors
 from gateway.bearer import bearer_request
@@ -141,10 +142,11 @@ def read_reply(ask: Ask, headers: Mapping[str, str], body: bytes) -> Reply:
 
 def _usage(ask: Ask, read: _Body, payload: list[Raw]) -> Usage | None:
     """What was counted: by the provider, or where it is plain to see."""
-    if is_given(read.usage):
-        return openai_usage(read.usage, ask.kind)
+    told = openai_usage(read.usage, ask.kind) if is_given(read.usage) else None
     if ask.kind == "image":
-        return Usage(image=len(payload))
+        return replace(told or Usage(), image=len(payload))
+    if told is not None or is_given(read.usage):
+        return told
     if ask.kind == "rerank" and is_given(read.meta):
         return _searches(read.meta)
     return None

@@ -10,7 +10,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from providers.admin.names import alias_check, target_check
 from providers.models import Alias, Deployment, Model, Route
-from tenants.admin.fields import LinesField
+from tenants.admin.fields import LinesField, ScaledField
 from tenants.scoping import TenantScopedAdmin, TenantScopedInline
 from tenants.unfolded import ModelForm, RowsForm, display
 
@@ -22,6 +22,22 @@ class ModelModelForm(ModelForm[Model]):
 
     class Meta:
         model = Model
+        fields = "__all__"
+
+
+class DeploymentForm(ModelForm[Deployment]):
+    """A deployment, with its quality from 0 to 1."""
+
+    quality = ScaledField(
+        scale=10_000,
+        minimum=0,
+        maximum=10_000,
+        required=False,
+        help_text="How good its answers are, from 0 to 1, for the strategy quality.",
+    )
+
+    class Meta:
+        model = Deployment
         fields = "__all__"
 
 
@@ -92,7 +108,20 @@ class DeploymentInline(TenantScopedInline[Deployment, Model]):
     """Where the model runs."""
 
     model = Deployment
-    fields = ("provider", "upstream_model", "weight", "priority", "region", "max_parallel", "blocked")
+    form = DeploymentForm
+    fields = (
+        "provider",
+        "upstream_model",
+        "weight",
+        "priority",
+        "region",
+        "max_parallel",
+        "quality",
+        "held_open",
+        "breaker_closed_at",
+        "blocked",
+    )
+    readonly_fields = ("breaker_closed_at",)
     autocomplete_fields = ("provider",)
 
 
@@ -118,7 +147,14 @@ class ModelAdmin(TenantScopedAdmin[Model]):
     search_fields = ("name__icontains",)
     empty_text = "A model is a name that callers use, and the providers that it runs at."
     fieldsets = (
-        (None, {"fields": ("name", "kind", "strategy")}),
+        (None, {"fields": ("name", "kind")}),
+        (
+            "Choice of deployment",
+            {
+                "description": "Lower priorities come first; this is for deployments of equal priority.",
+                "fields": ("strategy", "sticky", "hedge"),
+            },
+        ),
         ("Emergency stop", {"fields": ("blocked",)}),
         (
             "Sizes",
@@ -128,6 +164,25 @@ class ModelAdmin(TenantScopedAdmin[Model]):
             },
         ),
         ("Shown to callers", {"fields": ("capabilities",)}),
+        (
+            "Patience",
+            {
+                "description": "In milliseconds, where this model needs others than its providers have.",
+                "classes": ("collapse",),
+                "fields": (
+                    ("connect_timeout_ms", "first_byte_timeout_ms"),
+                    ("idle_timeout_ms", "total_timeout_ms"),
+                ),
+            },
+        ),
+        (
+            "Embeddings together",
+            {
+                "description": "Embeddings of one tenant that come at the same time may travel in one call.",
+                "classes": ("collapse",),
+                "fields": (("batch_size", "batch_ms"),),
+            },
+        ),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct, UnsetType
 
-from providers.configuration import schema
+from providers.configuration import parts, schema
 from providers.configuration.figures import NANO_PER_DOLLAR, whole
 from providers.configuration.plan import Action, Plan
 from providers.configuration.problems import path_join
@@ -43,7 +43,7 @@ class Owner(Struct, frozen=True):
     name: str
 
 
-def classes_apply(plan: Plan, classes: dict[str, schema.Limits]) -> None:
+def classes_apply(plan: Plan, classes: dict[str, parts.Limits]) -> None:
     """Create and change limit classes with their limits."""
     rows = {row.name: row for row in LimitClass.objects.all()}
     for name, limits in classes.items():
@@ -62,7 +62,7 @@ def bounds_apply(plan: Plan, owner: Owner, bounded: schema.Bounded, path: str) -
         _budgets_apply(plan, owner, bounded.budgets, f"{path}.budgets")
 
 
-def limits_apply(plan: Plan, owner: Owner, limits: schema.Limits, path: str) -> None:
+def limits_apply(plan: Plan, owner: Owner, limits: parts.Limits, path: str) -> None:
     """Create and change the limits of an owner; those the file leaves out are pruned or kept."""
     rows = {(row.unit, row.window): row for row in Limit.objects.filter(model="", **{owner.scope: owner.row})}
     if isinstance(limits.rpm, UnsetType):
@@ -81,7 +81,7 @@ def limits_apply(plan: Plan, owner: Owner, limits: schema.Limits, path: str) -> 
         row_apply(plan, row, values, path=f"{path}.{word}", thing=thing)
 
 
-def _burst_values(limits: schema.Limits) -> dict[str, int | None]:
+def _burst_values(limits: parts.Limits) -> dict[str, int | None]:
     burst = limits.burst or None
     return {
         "burst_calls": burst.calls if burst else None,
@@ -90,7 +90,7 @@ def _burst_values(limits: schema.Limits) -> dict[str, int | None]:
     }
 
 
-def _budgets_apply(plan: Plan, owner: Owner, budgets: Iterable[schema.Budget], path: str) -> None:
+def _budgets_apply(plan: Plan, owner: Owner, budgets: Iterable[parts.Budget], path: str) -> None:
     rows = {
         (row.model, row.window, row.hard): row for row in Budget.objects.filter(**{owner.scope: owner.row})
     }

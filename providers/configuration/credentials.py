@@ -9,7 +9,7 @@ from hmac import compare_digest
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from providers.configuration import schema
 from providers.configuration.bounds import Owner, bounds_apply
@@ -17,11 +17,26 @@ from providers.configuration.plan import Action, Issued, Plan
 from providers.configuration.rows import named_values, problems_note, row_apply
 from tenants.keys import key_issue, key_revoke, key_rotate
 from tenants.models import ApiKey, LimitClass, Project, Tenant
-from tenants.secrets import SecretUnreadable, key_digest, peppers, secret_resolve
+from tenants.secrets import SecretUnreadable, hash_digest, key_hash, peppers, secret_resolve
 
 PLATFORM = "platform"
 _WORDS = {"per_user_class": "per_user.class", "expires_at": "expires", "all_tenants": "tenants"}
 _REFERENCES = ("env:", "file:")
+
+
+class Told(Struct, frozen=True):
+    """What a file tells of a key's secret: itself, its SHA-256, or nothing."""
+
+    secret: str | None = None
+    sha256: bytes | None = None
+
+    def __repr__(self) -> str:
+        return "Told()"
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether a secret is to be made up."""
+        return self.secret is None and self.sha256 is None
 
 
 def keys_apply(
@@ -33,11 +48,11 @@ def keys_apply(
     for index, wanted in enumerate(keys):
         place = f"{path}[{index}]"
         try:
-            secret = _secret_read(wanted.secret)
+            told = _told(wanted)
         except SecretUnreadable as error:
             plan.problem(f"{place}.secret", error.message)
             continue
-        key = _key_apply(plan, tenant, rows.pop(wanted.name, None), wanted, secret, place)
+        key = _key_apply(plan, tenant, rows.pop(wanted.name, None), wanted, told, place)
         if key is not None:
             bounds_apply(plan, Owner("key", key, f"key {owner}/{wanted.name}"), wanted, place)
     for key in rows.values():
@@ -55,17 +70,17 @@ def _key_apply(
     tenant: Tenant | None,
     key: ApiKey | None,
     wanted: schema.Key | schema.PlatformKey,
-    secret: str | None,
+    told: Told,
     path: str,
 ) -> ApiKey | None:
     owner = tenant.name if tenant else PLATFORM
     thing = f"key {owner}/{wanted.name}"
-    same = key is not None and (secret is None or _opens(key, secret))
+    same = key is not None and (told.is_nothing or _opens(key, told))
     try:
         if key is None or (key.blocked and not same):
-            return _issue(plan, tenant, wanted, secret, path)
+            return _issue(plan, tenant, wanted, told, path)
         if not same:
-            key, _ = key_rotate(key=key, grace_seconds=0, secret=secret)
+            key, _ = key_rotate(key=key, grace_seconds=0, secret=told.secret, sha256=told.sha256)
             plan.add(Action.CHANGED, thing, "secret; the old one is refused from now on")
     except ValidationError as error:
         _refusal_note(plan, error, path)
@@ -79,15 +94,17 @@ def _key_apply(
 
 
 def _issue(
-    plan: Plan, tenant: Tenant | None, wanted: schema.Key | schema.PlatformKey, secret: str | None, path: str
+    plan: Plan, tenant: Tenant | None, wanted: schema.Key | schema.PlatformKey, told: Told, path: str
 ) -> ApiKey:
     owner = tenant.name if tenant else PLATFORM
-    key, made = key_issue(tenant=tenant, name=wanted.name, secret=secret, **_values(tenant, wanted))
+    key, made = key_issue(
+        tenant=tenant, name=wanted.name, secret=told.secret, sha256=told.sha256, **_values(tenant, wanted)
+    )
     if wanted.blocked is True:
         key_revoke(key=key)
-    if secret is None:
+    if told.is_nothing:
         plan.issued.append(Issued(owner, wanted.name, made))
-    plan.add(Action.CREATED, f"key {owner}/{wanted.name}", "" if secret else "its secret is made up")
+    plan.add(Action.CREATED, f"key {owner}/{wanted.name}", "its secret is made up" if told.is_nothing else "")
     return key
 
 
@@ -104,6 +121,8 @@ def _values(tenant: Tenant | None, wanted: schema.Key | schema.PlatformKey) -> d
         models=wanted.models,
         networks=wanted.networks,
         expires_at=wanted.expires,
+        priority=wanted.priority,
+        roles=wanted.roles,
         per_user_class=UNSET
         if isinstance(per_user, UnsetType)
         else LimitClass.objects.filter(name=per_user.limit_class).first(),
@@ -118,9 +137,9 @@ def _values(tenant: Tenant | None, wanted: schema.Key | schema.PlatformKey) -> d
 def _reach(wanted: schema.PlatformKey) -> dict[str, Any]:
     tenants = wanted.tenants
     if isinstance(tenants, UnsetType):
-        return named_values(roles=wanted.roles)
+        return {}
     granted = [] if tenants == "all" else list(Tenant.objects.filter(name__in=tenants))
-    return named_values(roles=wanted.roles, all_tenants=tenants == "all", granted_tenants=granted)
+    return {"all_tenants": tenants == "all", "granted_tenants": granted}
 
 
 def _grants_apply(plan: Plan, key: ApiKey, granted: list[Tenant], thing: str) -> None:
@@ -131,15 +150,19 @@ def _grants_apply(plan: Plan, key: ApiKey, granted: list[Tenant], thing: str) ->
         plan.add(Action.CHANGED, thing, f"tenants {', '.join(sorted(after)) or 'none'}")
 
 
-def _secret_read(secret: str | UnsetType) -> str | None:
-    if isinstance(secret, UnsetType):
-        return None
-    return secret_resolve(reference=secret) if secret.startswith(_REFERENCES) else secret
+def _told(wanted: schema.AnyKey) -> Told:
+    if wanted.sha256:
+        return Told(sha256=bytes.fromhex(wanted.sha256))
+    secret = wanted.secret or None
+    if secret is not None and secret.startswith(_REFERENCES):
+        secret = secret_resolve(reference=secret)
+    return Told(secret=secret)
 
 
-def _opens(key: ApiKey, secret: str) -> bool:
+def _opens(key: ApiKey, told: Told) -> bool:
     pepper = peppers().keys.get(key.pepper)
-    return pepper is not None and compare_digest(key.digest, key_digest(key=secret, pepper=pepper))
+    sha256 = told.sha256 or key_hash(told.secret or "")
+    return pepper is not None and compare_digest(key.digest, hash_digest(sha256=sha256, pepper=pepper))
 
 
 def _left_out(plan: Plan, key: ApiKey, thing: str) -> None:

@@ -48,14 +48,18 @@ def _secrets(file: Configuration) -> Iterator[str]:
         keys += [(f"platform.keys[{i}].secret", key) for i, key in enumerate(file.platform.keys or ())]
     seen: dict[str, str] = {}
     for path, key in keys:
-        if key.secret:
-            if key.secret in seen:
-                yield f"{path}: this secret stands at {seen[key.secret]} too"
-            seen.setdefault(key.secret, path)
+        if key.secret and key.sha256:
+            yield f"{path}: write the secret or its sha256, not both"
+        if told := key.secret or key.sha256:
+            if told in seen:
+                yield f"{path}: this secret stands at {seen[told]} too"
+            seen.setdefault(told, path)
 
 
 def _twice(path: str, names: Sequence[str | tuple[str, ...]]) -> Iterator[str]:
+    seen: set[str | tuple[str, ...]] = set()
     for index, name in enumerate(names):
-        if name in names[:index]:
+        if name in seen:
             shown = " ".join(filter(None, name)) if isinstance(name, tuple) else name
             yield f"{path}[{index}]: {shown} stands twice"
+        seen.add(name)

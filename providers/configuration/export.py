@@ -12,14 +12,13 @@ from typing import Any
 from django.utils import timezone
 
 from providers.configuration.export_tenancy import tenancy_sections, values_written
-from providers.configuration.figures import dollars_of
+from providers.configuration.figures import BASIS_POINTS, MILLISECONDS, dollars_of
 from providers.configuration.writing import document_write
 from providers.cost_map import SOURCE as COST_MAP
-from providers.models import Alias, Model, PlatformDefault, Price, Provider, ProviderKey
+from providers.models import Alias, Deployment, Model, PlatformDefault, Price, Provider, ProviderKey
 from providers.terms import prices_listed
 
 _ENVELOPE = "g1:"
-_MILLISECONDS = 1000
 _PROVIDER = {
     "wire": "wire",
     "base_url": "base_url",
@@ -44,10 +43,15 @@ _MODEL = {
         "vocabulary",
         "capabilities",
         "strategy",
+        "sticky",
+        "hedge",
         "blocked",
     )
 }
-_DEPLOYMENT = {name: name for name in ("weight", "priority", "region", "max_parallel", "blocked")}
+_BATCH = {"size": "batch_size", "milliseconds": "batch_ms"}
+_DEPLOYMENT = {
+    name: name for name in ("weight", "priority", "region", "max_parallel", "quality", "blocked", "held_open")
+}
 _WHEN = {name: name for name in ("context_above", "service_tier", "region")}
 
 
@@ -87,9 +91,7 @@ def _providers() -> Iterable[Provider]:
 
 def _provider(row: Provider) -> dict[str, Any]:
     written = values_written(row, _PROVIDER)
-    waits = values_written(row, _TIMEOUT)
-    if waits:
-        written["timeout"] = {name: Decimal(wait) / _MILLISECONDS for name, wait in waits.items()}
+    written |= _waits(row)
     keys = [
         {
             "name": key.name,
@@ -101,19 +103,29 @@ def _provider(row: Provider) -> dict[str, Any]:
     return {"wire": row.wire} | written | ({"keys": keys} if keys else {})
 
 
+def _waits(row: Provider | Model) -> dict[str, Any]:
+    waits = values_written(row, _TIMEOUT)
+    seconds = {name: Decimal(wait) / MILLISECONDS for name, wait in waits.items()}
+    return {"timeout": seconds} if seconds else {}
+
+
 def _model(row: Model) -> dict[str, Any]:
-    deployments = [
-        {"provider": deployment.provider.name, "model": deployment.upstream_model}
-        | values_written(deployment, _DEPLOYMENT)
-        for deployment in row.deployments.all()
-    ]
+    deployments = [_deployment(deployment) for deployment in row.deployments.all()]
     fallbacks: dict[str, list[str]] = {}
     for route in row.routes.all():
         fallbacks.setdefault(route.cause, []).append(route.target)
     written: dict[str, Any] = {"deployments": deployments} if deployments else {}
     if fallbacks:
         written["fallbacks"] = fallbacks["any"] if list(fallbacks) == ["any"] else fallbacks
-    return written | values_written(row, _MODEL)
+    batch = values_written(row, _BATCH)
+    return written | values_written(row, _MODEL) | ({"batch": batch} if batch else {}) | _waits(row)
+
+
+def _deployment(row: Deployment) -> dict[str, Any]:
+    written = values_written(row, _DEPLOYMENT)
+    if "quality" in written:
+        written["quality"] = Decimal(written["quality"]) / BASIS_POINTS
+    return {"provider": row.provider.name, "model": row.upstream_model} | written
 
 
 def _prices(now: datetime) -> list[dict[str, Any]]:

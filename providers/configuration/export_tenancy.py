@@ -10,16 +10,30 @@ from django.db.models import Model as Row
 
 from providers.configuration.bounds import LIMIT_WORDS
 from providers.configuration.credentials import keys_current
-from providers.configuration.figures import NANO_PER_DOLLAR
+from providers.configuration.figures import BASIS_POINTS, NANO_PER_DOLLAR
 from tenants.models import ApiKey, Budget, Limit, LimitClass, Policy, Tenant
 
-_BASIS_POINTS = 10_000
 _WORDS = {(meant.unit, meant.window): word for word, meant in LIMIT_WORDS.items()}
 _SCOPES = ("tenant", "project", "key", "limit_class")
 _TENANT = {"title": "title", "time_zone": "time_zone", "blocked": "blocked"}
 _DEFAULTS = {"chat": "default_chat_model", "embedding": "default_embedding_model"}
 _POLICY = {
-    name: name for name in ("cache", "queue_seconds", "over_budget", "books_away", "log_content", "tags")
+    name: name
+    for name in (
+        "cache",
+        "cache_seconds",
+        "prompt_cache",
+        "queue_seconds",
+        "queue_length",
+        "over_budget",
+        "books_away",
+        "log_content",
+        "tags",
+    )
+}
+_POLICY_PARTS = {
+    "semantic": {"model": "semantic_model", "threshold": "semantic_threshold"},
+    "sensitivity": {"action": "sensitivity_action", "threshold": "sensitivity_threshold"},
 }
 _PROJECT = {"cost_centre": "cost_centre", "blocked": "blocked"}
 _KEY = {
@@ -28,6 +42,7 @@ _KEY = {
     "networks": "networks",
     "expires": "expires_at",
     "roles": "roles",
+    "priority": "priority",
     "blocked": "blocked",
 }
 _BUDGET = {"model": "model", "alert_percents": "alert_percents"}
@@ -115,12 +130,13 @@ def _tenant(tenant: Tenant, bounds: Bounds) -> dict[str, Any]:
 
 def _policy(policy: Policy) -> dict[str, Any]:
     written = values_written(policy, _POLICY)
-    sensitivity = values_written(
-        policy, {"action": "sensitivity_action", "threshold": "sensitivity_threshold"}
-    )
-    if "threshold" in sensitivity:
-        sensitivity["threshold"] = Decimal(policy.sensitivity_threshold) / _BASIS_POINTS
-    return written | ({"sensitivity": sensitivity} if sensitivity else {})
+    for name, columns in _POLICY_PARTS.items():
+        part = values_written(policy, columns)
+        if "threshold" in part:
+            part["threshold"] = Decimal(part["threshold"]) / BASIS_POINTS
+        if part:
+            written[name] = part
+    return written
 
 
 def _key(key: ApiKey, bounds: Bounds) -> dict[str, Any]:

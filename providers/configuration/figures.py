@@ -2,12 +2,17 @@
 
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
+from msgspec import UnsetType
+
 from providers.configuration.plan import Plan
 
 TOKENS_PER_LISTED_PRICE = 1_000_000
 PICO_PER_DOLLAR = 10**12
 NANO_PER_DOLLAR = 10**9
+MILLISECONDS = 1000
+BASIS_POINTS = 10_000
 LARGEST = 2**63 - 1
+_LONGEST_EXPONENT = 40
 
 EACH = frozenset({"image", "request", "search", "audio_second"})
 """Meters that price lists print by the piece; the others are printed per million tokens."""
@@ -50,11 +55,23 @@ def plain(figure: Decimal) -> Decimal:
 
 def whole(plan: Plan, figure: Decimal, factor: int, *, path: str, unit: str) -> int:
     """A figure in its smallest unit; one that is not whole, or out of range, is a problem."""
-    product = exactly(figure, factor)
+    product = exactly(figure, factor) if _is_ordinary(figure) else Decimal(-1)
     if product != product.to_integral_value() or not 0 <= product <= LARGEST:
         plan.problem(path, f"{figure} is not a whole number of {unit} from 0 up")
         return 0
     return int(product)
+
+
+def given_whole(
+    plan: Plan, figure: Decimal | UnsetType | None, factor: int, *, path: str, unit: str
+) -> int | UnsetType | None:
+    """The same of a figure that may be left out, or cleared."""
+    return whole(plan, figure, factor, path=path, unit=unit) if isinstance(figure, Decimal) else figure
+
+
+def _is_ordinary(figure: Decimal) -> bool:
+    """Whether there is any sense in multiplying it: signals and giant exponents would raise."""
+    return figure.is_finite() and abs(figure.adjusted()) < _LONGEST_EXPONENT
 
 
 def price_whole(plan: Plan, *, meter: str, dollars: Decimal, path: str) -> int | None:

@@ -3,7 +3,7 @@
 from msgspec import UNSET, UnsetType
 
 from providers.configuration import schema
-from providers.configuration.figures import whole
+from providers.configuration.figures import MILLISECONDS, given_whole
 from providers.configuration.plan import Action, Plan
 from providers.configuration.problems import path_join
 from providers.configuration.rows import named_values, row_apply
@@ -13,15 +13,15 @@ from providers.validators import SECRET_REFERENCES
 from tenants.models import Tenant
 from tenants.secrets import SecretUnreadable, secret_open, secret_resolve
 
-_WORDS = {
-    "kind": "type",
-    "security_level": "security",
+WAIT_WORDS = {
     "connect_timeout_ms": "timeout.connect",
     "first_byte_timeout_ms": "timeout.first_byte",
     "idle_timeout_ms": "timeout.idle",
     "total_timeout_ms": "timeout.total",
 }
-_MILLISECONDS = 1000
+"""The file's names of the columns of waits."""
+
+_WORDS = {"kind": "type", "security_level": "security", **WAIT_WORDS}
 _LENDABLE = ("rpm", "tpm", "parallel")
 
 
@@ -48,13 +48,6 @@ def tenant_named(name: str | UnsetType | None) -> Tenant | UnsetType | None:
 
 
 def _provider_values(plan: Plan, wanted: schema.Provider, path: str) -> dict[str, object]:
-    timeout = wanted.timeout or schema.Timeout()
-    waits = {
-        f"{name}_timeout_ms": UNSET
-        if isinstance(seconds := getattr(timeout, name), UnsetType)
-        else whole(plan, seconds, _MILLISECONDS, path=f"{path}.timeout.{name}", unit="milliseconds")
-        for name in timeout.__struct_fields__
-    }
     return named_values(
         wire=wanted.wire,
         base_url=wanted.base_url,
@@ -67,8 +60,22 @@ def _provider_values(plan: Plan, wanted: schema.Provider, path: str) -> dict[str
         bills_to_end=wanted.bills_to_end,
         tenant=tenant_named(wanted.tenant),
         blocked=wanted.blocked,
-        **waits,
+        **wait_values(plan, wanted.timeout or schema.Timeout(), path),
     )
+
+
+def wait_values(plan: Plan, timeout: schema.Timeout, path: str) -> dict[str, object]:
+    """The columns of the waits that a provider or model names."""
+    return {
+        column: given_whole(
+            plan,
+            getattr(timeout, word.rpartition(".")[2]),
+            MILLISECONDS,
+            path=f"{path}.{word}",
+            unit="milliseconds",
+        )
+        for column, word in WAIT_WORDS.items()
+    }
 
 
 def _keys_apply(plan: Plan, provider: Provider, wanted: schema.Provider, path: str) -> None:

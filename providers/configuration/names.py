@@ -130,7 +130,14 @@ def _tenants(file: Configuration, known: Known) -> Iterator[str]:
         for index, key in enumerate(tenant.keys or ()):
             yield from _one(f"{path}.keys[{index}].project", key.project, known.projects[name], "project")
         yield from _defaults(f"{path}.defaults", tenant, known)
+        yield from _semantic(f"{path}.policy.semantic.model", tenant, known)
     yield from _defaults("defaults", file, known)
+
+
+def _semantic(path: str, tenant: Tenant, known: Known) -> Iterator[str]:
+    semantic = tenant.policy.semantic if tenant.policy else None
+    if semantic and semantic.model:
+        yield from _model(path, semantic.model, known)
 
 
 def _platform(file: Configuration, known: Known) -> Iterator[str]:

@@ -11,7 +11,7 @@ from providers.configuration.names import Known, model_reached
 from providers.configuration.plan import Action, Plan
 from providers.configuration.tenancy import blocked_when_pruned
 from providers.models import Alias, Deployment, Model, PlatformDefault, Provider, Route
-from tenants.models import ApiKey, LimitClass, Project, Tenant
+from tenants.models import ApiKey, LimitClass, Policy, Project, Tenant
 
 
 def sections_prune(plan: Plan, file: schema.Configuration) -> None:
@@ -107,6 +107,8 @@ def _refuse_orphans(plan: Plan) -> None:
     for tenant in Tenant.objects.all():
         for model in filter(None, (tenant.default_chat_model, tenant.default_embedding_model)):
             names.append((f"a default of tenant {tenant.name}", model))
+    for policy in Policy.objects.exclude(semantic_model="").select_related("tenant"):
+        names.append((f"the policy of tenant {policy.tenant}", policy.semantic_model))
     for key in ApiKey.objects.filter(blocked=False).select_related("tenant"):
         names += [(f"the key {key.tenant or 'platform'}/{key.name}", model) for model in key.models]
     for place, name in names:

@@ -1,15 +1,20 @@
 """Applies the models of a file: where they run, what stands in for them, what else they are called."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.db import transaction
 from msgspec import UnsetType
 
-from providers.configuration import schema
+from providers.configuration import parts, schema
+from providers.configuration.figures import BASIS_POINTS, given_whole
+from providers.configuration.hosts import WAIT_WORDS, wait_values
 from providers.configuration.plan import Action, Plan
 from providers.configuration.problems import path_join
 from providers.configuration.rows import named_values, row_apply
 from providers.models import Alias, Deployment, Model, PlatformDefault, Provider, Route
+
+_MODEL_WORDS = {"batch_size": "batch.size", "batch_ms": "batch.milliseconds", **WAIT_WORDS}
 
 
 def models_apply(plan: Plan, models: dict[str, schema.Model]) -> None:
@@ -18,22 +23,38 @@ def models_apply(plan: Plan, models: dict[str, schema.Model]) -> None:
     providers = {row.name: row for row in Provider.objects.all()}
     for name, wanted in models.items():
         path = path_join("models", name)
-        values = named_values(
-            kind=wanted.kind,
-            context_window=wanted.context_window,
-            max_output_tokens=wanted.max_output_tokens,
-            vocabulary=wanted.vocabulary,
-            capabilities=wanted.capabilities,
-            strategy=wanted.strategy,
-            blocked=wanted.blocked,
+        model = row_apply(
+            plan,
+            rows.get(name) or Model(name=name),
+            _model_values(plan, wanted, path),
+            path=path,
+            thing=f"model {name}",
+            words=_MODEL_WORDS,
         )
-        model = row_apply(plan, rows.get(name) or Model(name=name), values, path=path, thing=f"model {name}")
         if model is None:
             continue
         if not isinstance(wanted.deployments, UnsetType):
             _deployments_apply(plan, model, wanted.deployments, providers, f"{path}.deployments")
         if not isinstance(wanted.fallbacks, UnsetType):
             _fallbacks_apply(plan, model, wanted.fallbacks)
+
+
+def _model_values(plan: Plan, wanted: schema.Model, path: str) -> dict[str, Any]:
+    batch = wanted.batch or schema.Batch()
+    return named_values(
+        kind=wanted.kind,
+        context_window=wanted.context_window,
+        max_output_tokens=wanted.max_output_tokens,
+        vocabulary=wanted.vocabulary,
+        capabilities=wanted.capabilities,
+        strategy=wanted.strategy,
+        sticky=wanted.sticky,
+        hedge=wanted.hedge,
+        batch_size=batch.size,
+        batch_ms=batch.milliseconds,
+        blocked=wanted.blocked,
+        **wait_values(plan, wanted.timeout or schema.Timeout(), path),
+    )
 
 
 def model_routing_set(*, model: Model, wanted: schema.Model) -> None:
@@ -92,7 +113,11 @@ def _deployments_apply(
             weight=wanted.weight,
             priority=wanted.priority,
             max_parallel=wanted.max_parallel,
+            quality=given_whole(
+                plan, wanted.quality, BASIS_POINTS, path=f"{path}[{index}].quality", unit="basis points"
+            ),
             blocked=wanted.blocked,
+            held_open=wanted.held_open,
         )
         row_apply(
             plan,
@@ -115,7 +140,7 @@ def _deployment_name(model: Model, row: Deployment) -> str:
 
 
 def _fallbacks_apply(
-    plan: Plan, model: Model, fallbacks: schema.Names | dict[schema.Cause, schema.Names]
+    plan: Plan, model: Model, fallbacks: parts.Names | dict[parts.Cause, parts.Names]
 ) -> None:
     """Fallbacks are one ordered value: what the file lists takes the place of all there were."""
     by_cause = fallbacks if isinstance(fallbacks, dict) else {"any": fallbacks}

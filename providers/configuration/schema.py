@@ -3,57 +3,32 @@
 A field that is left out is UNSET and changes nothing; a null clears. Names are the file's, not the tables'.
 """
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec import UNSET, Meta, UnsetType, field
 
-Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-Small = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-Positive = Annotated[int, Meta(ge=1, le=2**31 - 1)]
-Name = Annotated[str, Meta(min_length=1, max_length=200)]
-Secret = Annotated[str, Meta(min_length=1)]
-Moment = Annotated[datetime, Meta(tz=True)]
-Dollars = Decimal
-Names = tuple[Name, ...]
-Cause = Literal["any", "error", "context_length", "content_policy", "budget"]
-Role = Literal["operator", "finance"]
-
-
-class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A mapping of the file; fields it does not know are refused."""
-
-
-class Burst(Part, frozen=True, kw_only=True):
-    """A second, shorter window within the requests per minute."""
-
-    calls: Positive
-    seconds: Positive
-
-
-class Limits(Part, frozen=True, kw_only=True):
-    """Rates and places of a tenant, project, key or class; burst and cooldown belong to `rpm`."""
-
-    rpm: Count | UnsetType = UNSET
-    rph: Count | UnsetType = UNSET
-    rpd: Count | UnsetType = UNSET
-    tpm: Count | UnsetType = UNSET
-    tph: Count | UnsetType = UNSET
-    tpd: Count | UnsetType = UNSET
-    parallel: Count | UnsetType = UNSET
-    burst: Burst | UnsetType = UNSET
-    cooldown_seconds: Small | UnsetType = UNSET
-
-
-class Budget(Part, frozen=True, kw_only=True):
-    """At most so many dollars in a window."""
-
-    amount: Dollars
-    window: Literal["day", "week", "month", "total"] = "month"
-    hard: bool = True
-    model: str = ""
-    alert_percents: tuple[int, ...] | UnsetType = UNSET
+from providers.configuration.parts import (
+    Budget,
+    Cause,
+    Dollars,
+    Limits,
+    ModelName,
+    Moment,
+    Name,
+    Names,
+    Part,
+    PlatformRole,
+    Positive,
+    Rank,
+    Role,
+    Secret,
+    Sha256,
+    Share,
+    Signed,
+    Small,
+    Strategy,
+)
 
 
 class ProviderLimits(Part, frozen=True, kw_only=True):
@@ -74,12 +49,12 @@ class ProviderKey(ProviderLimits, frozen=True, kw_only=True):
 
 
 class Timeout(Part, frozen=True, kw_only=True):
-    """Longest waits, in seconds."""
+    """Longest waits, in seconds; a model's null is its provider's wait."""
 
-    connect: Decimal | UnsetType = UNSET
-    first_byte: Decimal | UnsetType = UNSET
-    idle: Decimal | UnsetType = UNSET
-    total: Decimal | UnsetType = UNSET
+    connect: Decimal | UnsetType | None = UNSET
+    first_byte: Decimal | UnsetType | None = UNSET
+    idle: Decimal | UnsetType | None = UNSET
+    total: Decimal | UnsetType | None = UNSET
 
 
 class Provider(Part, frozen=True, kw_only=True):
@@ -106,12 +81,21 @@ class Deployment(Part, frozen=True, kw_only=True):
     """A model at a provider; without a name of its own there, it has the same one."""
 
     provider: Name
-    model: Name | UnsetType = UNSET
+    model: ModelName | UnsetType = UNSET
     weight: Small | UnsetType = UNSET
-    priority: int | UnsetType = UNSET
-    region: str = ""
+    priority: Signed | UnsetType = UNSET
+    region: Annotated[str, Meta(max_length=64)] = ""
     max_parallel: Small | UnsetType | None = UNSET
+    quality: Share | UnsetType | None = UNSET
     blocked: bool | UnsetType = UNSET
+    held_open: bool | UnsetType = UNSET
+
+
+class Batch(Part, frozen=True, kw_only=True):
+    """How many embeddings become one call, and how long the first one waits for others."""
+
+    size: Positive | UnsetType = UNSET
+    milliseconds: Small | UnsetType = UNSET
 
 
 class Model(Part, frozen=True, kw_only=True):
@@ -124,9 +108,11 @@ class Model(Part, frozen=True, kw_only=True):
     max_output_tokens: Small | UnsetType | None = UNSET
     vocabulary: Literal["o200k_base", "cl100k_base", ""] | UnsetType = UNSET
     capabilities: Names | UnsetType = UNSET
-    strategy: (
-        Literal["weighted", "priority", "least_busy", "latency", "price", "quality", "affinity"] | UnsetType
-    ) = UNSET
+    strategy: Strategy | UnsetType = UNSET
+    sticky: Literal["conversation", "end_user", "key", ""] | UnsetType = UNSET
+    hedge: bool | UnsetType = UNSET
+    batch: Batch | UnsetType = UNSET
+    timeout: Timeout | UnsetType = UNSET
     blocked: bool | UnsetType = UNSET
 
 
@@ -177,26 +163,29 @@ class Bounded(Part, frozen=True, kw_only=True):
 
 
 class AnyKey(Bounded, frozen=True, kw_only=True):
-    """What tenants' and platform keys have in common."""
+    """What tenants' and platform keys have in common; `sha256` is told where only its holder has the key."""
 
     name: Name
     secret: Secret | UnsetType = UNSET
+    sha256: Sha256 | UnsetType = UNSET
     models: Names | UnsetType = UNSET
     networks: Names | UnsetType = UNSET
     expires: Moment | UnsetType | None = UNSET
     per_user: PerUser | UnsetType = UNSET
+    priority: Rank | UnsetType = UNSET
 
 
 class Key(AnyKey, frozen=True, kw_only=True):
     """A key of a tenant."""
 
     project: Name | UnsetType | None = UNSET
+    roles: tuple[Role, ...] | UnsetType = UNSET
 
 
 class PlatformKey(AnyKey, frozen=True, kw_only=True):
     """A key that may act for tenants: all, or those it was granted."""
 
-    roles: tuple[Role, ...] | UnsetType = UNSET
+    roles: tuple[PlatformRole, ...] | UnsetType = UNSET
     tenants: Literal["all"] | Names | UnsetType = UNSET
 
 
@@ -216,14 +205,25 @@ class Sensitivity(Part, frozen=True, kw_only=True):
     """What happens to prompts whose score reaches the threshold, a fraction of one."""
 
     action: Literal["route", "redact", "block", "note"] | UnsetType = UNSET
-    threshold: Decimal | UnsetType = UNSET
+    threshold: Share | UnsetType = UNSET
+
+
+class Semantic(Part, frozen=True, kw_only=True):
+    """The model that finds prompts of the same meaning, and how alike they are, a fraction of one."""
+
+    model: str | UnsetType = UNSET
+    threshold: Share | UnsetType = UNSET
 
 
 class Policy(Part, frozen=True, kw_only=True):
     """How a tenant's calls are treated."""
 
     cache: Literal["off", "deterministic", "all"] | UnsetType = UNSET
+    cache_seconds: Positive | UnsetType = UNSET
+    semantic: Semantic | UnsetType = UNSET
+    prompt_cache: Literal["off", "auto"] | UnsetType = UNSET
     queue_seconds: Small | UnsetType = UNSET
+    queue_length: Small | UnsetType = UNSET
     over_budget: Literal["refuse", "clamp"] | UnsetType = UNSET
     books_away: Literal["refuse", "allow"] | UnsetType = UNSET
     sensitivity: Sensitivity | UnsetType = UNSET

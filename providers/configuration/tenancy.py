@@ -5,13 +5,12 @@ from msgspec import UNSET, UnsetType
 from providers.configuration import schema
 from providers.configuration.bounds import Owner, bounds_apply
 from providers.configuration.credentials import keys_apply
-from providers.configuration.figures import whole
+from providers.configuration.figures import BASIS_POINTS, given_whole
 from providers.configuration.plan import Action, Plan
 from providers.configuration.problems import path_join
 from providers.configuration.rows import named_values, row_apply
 from tenants.models import Policy, Project, Tenant
 
-_BASIS_POINTS = 10_000
 _TENANT_WORDS = {
     "markup_bps": "contract.markup_bps",
     "default_chat_model": "defaults.chat",
@@ -20,6 +19,8 @@ _TENANT_WORDS = {
 _POLICY_WORDS = {
     "sensitivity_action": "sensitivity.action",
     "sensitivity_threshold": "sensitivity.threshold",
+    "semantic_model": "semantic.model",
+    "semantic_threshold": "semantic.threshold",
 }
 
 
@@ -86,18 +87,36 @@ def blocked_when_pruned(plan: Plan, row: Tenant | Project, thing: str) -> None:
         plan.add(Action.BLOCKED, thing, "the ledger names it")
 
 
+def policy_set(*, tenant: Tenant, wanted: schema.Policy) -> None:
+    """Let a tenant's calls be treated as the description says.
+
+    What it says nothing of stays. Its names were looked up before.
+    """
+    plan = Plan()
+    _policy_apply(plan, tenant, wanted, "policy")
+    plan.refuse_problems()
+
+
 def _policy_apply(plan: Plan, tenant: Tenant, wanted: schema.Policy, path: str) -> None:
     sensitivity = wanted.sensitivity or schema.Sensitivity()
-    threshold = sensitivity.threshold
+    semantic = wanted.semantic or schema.Semantic()
+
+    def threshold(part: schema.Sensitivity | schema.Semantic, name: str) -> int | UnsetType | None:
+        place = f"{path}.{name}.threshold"
+        return given_whole(plan, part.threshold, BASIS_POINTS, path=place, unit="basis points")
+
     values = named_values(
         cache=wanted.cache,
+        cache_seconds=wanted.cache_seconds,
+        semantic_model=semantic.model,
+        semantic_threshold=threshold(semantic, "semantic"),
+        prompt_cache=wanted.prompt_cache,
         queue_seconds=wanted.queue_seconds,
+        queue_length=wanted.queue_length,
         over_budget=wanted.over_budget,
         books_away=wanted.books_away,
         sensitivity_action=sensitivity.action,
-        sensitivity_threshold=UNSET
-        if isinstance(threshold, UnsetType)
-        else whole(plan, threshold, _BASIS_POINTS, path=f"{path}.sensitivity.threshold", unit="basis points"),
+        sensitivity_threshold=threshold(sensitivity, "sensitivity"),
         log_content=wanted.log_content,
         tags=wanted.tags,
     )

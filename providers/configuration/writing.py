@@ -15,6 +15,10 @@ _WIDTH = 110
 class _Dumper(yaml.SafeDumper):
     """Quotes a text that either YAML's usual words or ours would read as something else."""
 
+    def ignore_aliases(self, data: Any) -> bool:
+        """What stands twice is written twice, as people do."""
+        return True
+
 
 def document_write(sections: Mapping[str, Any], comments: Iterable[str]) -> str:
     """The YAML text of some sections under comment lines."""

@@ -1,5 +1,6 @@
 """Models that callers name, and where each one runs."""
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from providers.models.provider import Provider
@@ -37,6 +38,14 @@ class Model(IdentifiedModel):
         PRICE = "price"
         QUALITY = "quality"
         AFFINITY = "affinity", "same prefix, same deployment"
+        SENSITIVITY = "sensitivity", "most secure first"
+
+    class Sticky(models.TextChoices):
+        """What keeps to one deployment as long as that one is well."""
+
+        CONVERSATION = "conversation"
+        END_USER = "end_user"
+        KEY = "key"
 
     name = models.CharField(
         max_length=200,
@@ -67,6 +76,51 @@ class Model(IdentifiedModel):
         choices=Strategy.choices,
         default=Strategy.WEIGHTED,
         help_text="How to choose among its deployments.",
+    )
+    sticky = models.CharField(
+        max_length=16,
+        choices=Sticky.choices,
+        blank=True,
+        help_text="What keeps to the deployment that served it, so that the provider's own cache is of use.",
+    )
+    hedge = models.BooleanField(
+        default=False,
+        help_text="Ask a second deployment too when the first is unusually slow; both may bill.",
+    )
+    batch_size = models.PositiveSmallIntegerField(
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(2_048)],
+        help_text="Most embeddings of one tenant that travel in one call; 1 sends each by itself.",
+    )
+    batch_ms = models.PositiveSmallIntegerField(
+        "batch wait in milliseconds",
+        default=5,
+        validators=[MaxValueValidator(1_000)],
+        help_text="How long the first embedding of a batch waits for others.",
+    )
+    connect_timeout_ms = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Longest wait for a connection; empty is the provider's.",
+    )
+    first_byte_timeout_ms = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Longest wait for the answer to begin; empty is the provider's.",
+    )
+    idle_timeout_ms = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Longest silence within an answer; empty is the provider's.",
+    )
+    total_timeout_ms = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Longest time for a whole answer; empty is the provider's.",
     )
     blocked = models.BooleanField(default=False, help_text="Refuse every call of this model at once.")
 
@@ -101,13 +155,34 @@ class Deployment(IdentifiedModel):
     max_parallel = models.PositiveIntegerField(
         null=True, blank=True, help_text="Most calls at once; empty sets no limit."
     )
+    quality = models.PositiveSmallIntegerField(
+        "quality in basis points",
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(10_000)],
+        help_text="How good its answers are, for models that choose by quality; 9000 is 0.9.",
+    )
     blocked = models.BooleanField(default=False, help_text="Send it no more calls, at once.")
+    held_open = models.BooleanField(
+        "breaker held open",
+        default=False,
+        help_text="Keep its breaker open: calls go to its peers until this is taken back.",
+    )
+    breaker_closed_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When an operator last closed its breaker: failures before this moment are forgotten.",
+    )
 
     class Meta:
-        ordering = ("model", "priority", "id")
+        ordering = ("model", "priority", "created_at", "id")
         constraints = (
             models.UniqueConstraint(
                 fields=("model", "provider", "upstream_model", "region"), name="providers_deployment_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(quality=None) | models.Q(quality__lte=10_000),
+                name="providers_deployment_quality",
             ),
         )
 

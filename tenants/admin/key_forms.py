@@ -1,6 +1,8 @@
 """What is asked when a key is issued, changed or rotated."""
 
+from collections.abc import Callable, Iterable
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget
@@ -8,6 +10,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminS
 from tenants.admin.fields import LinesField
 from tenants.keys import key_name_check
 from tenants.models import ApiKey, Tenant
+from tenants.roles import PLATFORM_ROLES, TENANT_ROLES
 from tenants.unfolded import ModelForm
 
 _GRACE_PERIODS = (
@@ -29,11 +32,14 @@ class KeyForm(ModelForm[ApiKey]):
         help_text="Networks it may come from, one a line, such as 10.0.0.0/8; empty allows all."
     )
     roles = forms.MultipleChoiceField(
-        choices=(("operator", "operator"), ("finance", "finance")),
+        choices=[(role, role) for role in dict.fromkeys((*TENANT_ROLES, *PLATFORM_ROLES))],
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text="What it may do in the management API.",
+        help_text="None makes calls and nothing else. Operator is for keys without a tenant, owner, "
+        "developer and viewer for keys of a tenant.",
     )
+    may_give: Callable[[UUID | None, Iterable[str]], bool] = staticmethod(lambda tenant, roles: False)
+    """Whether whoever fills the form in may hand out these roles within a tenant."""
 
     class Meta:
         model = ApiKey
@@ -45,6 +51,8 @@ class KeyForm(ModelForm[ApiKey]):
         tenant: Tenant | None = data.get("tenant", self.instance.tenant)
         if tenant is not None and data.get("granted_tenants"):
             self.add_error("granted_tenants", "Only platform keys act for other tenants.")
+        if tenant is not None and not type(self).may_give(tenant.pk, data.get("roles", ())):
+            self.add_error("roles", "You give a key the roles that you have yourself; owners give all.")
         is_live = not self.instance.blocked and self.instance.grace_until is None
         if "tenant" not in self.errors and is_live:
             try:

@@ -1,9 +1,13 @@
 """Keys: issued, rotated and revoked here; the key itself is on one page, once."""
 
+from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
+from functools import partial
+from typing import Any, cast
+from uuid import UUID
 
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -15,7 +19,8 @@ from tenants.admin.bounds import BudgetInline, LimitInline
 from tenants.admin.key_forms import KeyForm, RotateForm
 from tenants.admin.pages import confirmation_page
 from tenants.keys import key_issue, key_revoke, key_rotate
-from tenants.models import ApiKey
+from tenants.models import ApiKey, Member
+from tenants.roles import roles_givable
 from tenants.scoping import TenantScopedAdmin, is_operator
 from tenants.unfolded import action, display
 
@@ -36,6 +41,14 @@ def key_state(key: ApiKey) -> str:
     if key.grace_until is not None:
         return "in grace" if key.grace_until > now else "expired"
     return "live"
+
+
+def _may_give(request: HttpRequest, tenant: UUID | None, roles: Iterable[str]) -> bool:
+    """Whether the person may hand out, or get hold of, a key of the tenant with these roles."""
+    if is_operator(request) or not roles:
+        return True
+    own = Member.objects.filter(user=cast(User, request.user), tenant=tenant).values_list("role", flat=True)
+    return roles_givable(roles, by=own)
 
 
 @admin.register(ApiKey)
@@ -68,16 +81,25 @@ class KeyAdmin(TenantScopedAdmin[ApiKey]):
         """Platform keys are for operators to issue, and what is known of a key comes with the key."""
         sets: list[Any] = [
             (None, {"fields": ("tenant", "name", "project")}),
-            ("What it may do", {"fields": ("models", "networks", "expires_at", "per_user_class")}),
+            ("What it may do", {"fields": ("models", "networks", "expires_at", "per_user_class", "roles")}),
+            ("Waiting", {"fields": ("priority",)}),
         ]
         if obj is not None:
             known = ("shown_as", "state", "grace_until", "last_used_at", "created_at", "rotated_from")
             sets.insert(1, ("The key", {"fields": known}))
         if is_operator(request) and (obj is None or obj.tenant_id is None):
             text = "For a key without a tenant: an operator's or finance's own."
-            fields = ("roles", "all_tenants", "granted_tenants")
+            fields = ("all_tenants", "granted_tenants")
             sets.append(("Platform key", {"description": text, "classes": ("collapse",), "fields": fields}))
         return sets
+
+    def get_form(
+        self, request: HttpRequest, obj: ApiKey | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """Tell the form which roles the person may give."""
+        may_give = staticmethod(partial(_may_give, request))
+        form = type("KeyForm", (KeyForm,), {"may_give": may_give})
+        return super().get_form(request, obj, change, **{"form": form} | kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
         """A key stays with its tenant."""
@@ -85,9 +107,10 @@ class KeyAdmin(TenantScopedAdmin[ApiKey]):
         return ("tenant", *known) if obj is not None else known
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A revoked key is history."""
-        revoked = isinstance(obj, ApiKey) and obj.blocked
-        return not revoked and super().has_change_permission(request, obj)
+        """A revoked key is history, and who may not give a key's roles does not get hold of them."""
+        if isinstance(obj, ApiKey) and (obj.blocked or not _may_give(request, obj.tenant_id, obj.roles)):
+            return False
+        return super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """A key is revoked first; with a blocked tenant it may go."""
@@ -102,7 +125,7 @@ class KeyAdmin(TenantScopedAdmin[ApiKey]):
     def has_revoke_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         """A key is revoked once."""
         key = self.get_object(request, object_id) if object_id else None
-        return key is not None and self.has_change_permission(request, key)
+        return key is not None and not key.blocked and super().has_change_permission(request, key)
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -126,6 +149,7 @@ class KeyAdmin(TenantScopedAdmin[ApiKey]):
             per_user_class=obj.per_user_class,
             roles=obj.roles,
             all_tenants=obj.all_tenants,
+            priority=obj.priority,
         )
         vars(obj).update(vars(key) | {_SECRET: secret})
 

@@ -35,8 +35,15 @@ class TenantForm(ModelForm[Tenant]):
 
 
 class PolicyForm(ModelForm[Policy]):
-    """A policy, with the threshold as a score from 0 to 1."""
+    """A policy, with thresholds as scores from 0 to 1."""
 
+    semantic_threshold = ScaledField(
+        initial=9_500,
+        scale=10_000,
+        minimum=0,
+        maximum=10_000,
+        help_text="Likeness from which prompts mean the same, 0 to 1; below 0.9 answers may not fit.",
+    )
     sensitivity_threshold = ScaledField(
         initial=7_000,
         scale=10_000,
@@ -61,7 +68,25 @@ class PolicyInline(TenantScopedStackedInline[Policy, Tenant]):
     can_delete = False
     tenant_paths = ("tenant",)
     fieldsets = (
-        (None, {"fields": ("cache", "queue_seconds", "over_budget", "books_away")}),
+        (None, {"fields": ("over_budget", "books_away")}),
+        (
+            "Waiting",
+            {
+                "description": "For calls that find no free place, within the limits here or a provider's.",
+                "fields": (("queue_seconds", "queue_length"),),
+            },
+        ),
+        (
+            "Answers given again",
+            {
+                "description": "Within the tenant alone: nobody gets an answer that another tenant paid for.",
+                "fields": (
+                    ("cache", "cache_seconds"),
+                    ("semantic_model", "semantic_threshold"),
+                    "prompt_cache",
+                ),
+            },
+        ),
         ("Sensitive prompts", {"fields": ("sensitivity_action", "sensitivity_threshold", "log_content")}),
         ("Tags", {"fields": ("tags",)}),
     )

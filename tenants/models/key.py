@@ -1,6 +1,7 @@
 """Keys that open the doors."""
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import (
     CASCADE,
     PROTECT,
@@ -15,6 +16,7 @@ from django.db.models import (
     ManyToManyField,
     PositiveSmallIntegerField,
     Q,
+    SmallIntegerField,
     UniqueConstraint,
     UUIDField,
 )
@@ -22,6 +24,7 @@ from django.db.models import (
 from gateway.ids import uuid7
 from tenants.models.base import IdentifiedModel
 from tenants.models.tenant import Tenant
+from tenants.roles import roles_problem
 from tenants.validators import networks_validate, roles_validate, texts_validate
 
 _LIVE = Q(blocked=False, grace_until=None)
@@ -92,7 +95,13 @@ class ApiKey(IdentifiedModel):
         default=list,
         blank=True,
         validators=[roles_validate],
-        help_text='For platform keys: ["operator"], ["finance"] or both.',
+        help_text='Beside calls, such as ["owner"]: owner, developer, finance or viewer for its tenant; '
+        "operator or finance for a platform key.",
+    )
+    priority = SmallIntegerField(
+        default=0,
+        validators=[MinValueValidator(-1_000), MaxValueValidator(1_000)],
+        help_text="Of its tenant's waiting calls those with the higher number go first.",
     )
     all_tenants = BooleanField(default=False, help_text="For platform keys: may act for every tenant.")
     granted_tenants = ManyToManyField(
@@ -124,8 +133,11 @@ class ApiKey(IdentifiedModel):
         return f"{self.name} ({self.prefix}…{self.last_four})"
 
     def clean(self) -> None:
-        """A key stays inside its tenant, and only platform keys have platform roles."""
+        """A key stays inside its tenant, with the roles that there are for such a key."""
         if self.project and self.project.tenant_id != self.tenant_id:
             raise ValidationError({"project": "The project belongs to another tenant."})
-        if self.tenant_id and (self.roles or self.all_tenants):
-            raise ValidationError({"tenant": "Roles and access to all tenants are for platform keys."})
+        if self.tenant_id and self.all_tenants:
+            raise ValidationError({"tenant": "Access to all tenants is for platform keys."})
+        problem = roles_problem(self.roles, of_tenant=self.tenant_id is not None)
+        if problem:
+            raise ValidationError({"roles": problem})

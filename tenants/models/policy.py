@@ -1,6 +1,6 @@
 """How a tenant's calls are treated."""
 
-from django.core.validators import MaxValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from tenants.models.base import IdentifiedModel
@@ -17,6 +17,12 @@ class Policy(IdentifiedModel):
         OFF = "off"
         DETERMINISTIC = "deterministic"
         ALL = "all"
+
+    class PromptCache(models.TextChoices):
+        """Whether providers are asked to keep what prompts begin with."""
+
+        OFF = "off"
+        AUTO = "auto", "ask where the provider needs to be asked"
 
     class OverBudget(models.TextChoices):
         """What happens to a call whose worst case does not fit the budget."""
@@ -47,8 +53,32 @@ class Policy(IdentifiedModel):
         default=Cache.DETERMINISTIC,
         help_text="Deterministic reuses only answers that would come out the same anyway.",
     )
+    cache_seconds = models.PositiveIntegerField(
+        default=3_600,
+        validators=[MinValueValidator(1)],
+        help_text="How long an answer may be given again.",
+    )
+    semantic_model = models.CharField(
+        max_length=200,
+        blank=True,
+        help_text="Embedding model that finds prompts of the same meaning; empty finds the same bytes alone.",
+    )
+    semantic_threshold = models.PositiveSmallIntegerField(
+        default=9_500,
+        validators=[MaxValueValidator(10_000)],
+        help_text="Likeness in basis points from which prompts mean the same; 9500 is a cosine of 0.95.",
+    )
+    prompt_cache = models.CharField(
+        max_length=8,
+        choices=PromptCache.choices,
+        default=PromptCache.OFF,
+        help_text="Whether providers are asked to keep what prompts begin with; some bill for that.",
+    )
     queue_seconds = models.PositiveIntegerField(
         default=0, help_text="How long a call may wait for a free place before it is refused."
+    )
+    queue_length = models.PositiveIntegerField(
+        default=100, help_text="Most calls of the tenant that wait at once; the next one is refused."
     )
     over_budget = models.CharField(
         max_length=8,
@@ -90,6 +120,9 @@ class Policy(IdentifiedModel):
         constraints = (
             models.CheckConstraint(
                 condition=models.Q(sensitivity_threshold__lte=10_000), name="tenants_policy_threshold"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(semantic_threshold__lte=10_000), name="tenants_policy_semantic_threshold"
             ),
         )
 

@@ -13,6 +13,9 @@ import pytest
 from tests.support.caller import Caller
 from tests.support.gateway_server import GatewayServer, served_fleet, served_gateway
 from tests.support.provider_stub import ProviderStub
+from tests.support.routing_gateways import Routed, ill, routed_fleet, routed_single, well
+
+__all__ = ("ill", "routed_fleet", "routed_single", "well")
 
 
 class Calling(Protocol):
@@ -47,6 +50,13 @@ def gateway(request: pytest.FixtureRequest, each_mode: str) -> GatewayServer:
     """The gateway of the test's kind."""
     server: GatewayServer = request.getfixturevalue(f"{each_mode}_gateway")
     return server
+
+
+@pytest.fixture(scope="module", params=["single", "fleet"])
+def routed(request: pytest.FixtureRequest) -> Routed:
+    """The gateways of `tests/support/routing_gateways.py`, one after the other."""
+    found: Routed = request.getfixturevalue(f"routed_{request.param}")
+    return found
 
 
 @pytest.fixture

@@ -119,6 +119,11 @@ WRONG_HEADERS = [
     ("X-Gateway-Tags", "team=" + "x" * 201),
     ("X-Gateway-Tags", ",".join(f"t{number}=1" for number in range(17))),
     ("X-Gateway-Sensitivity", "secret"),
+    ("X-Gateway-Priority", "1001"),
+    ("X-Gateway-Priority", "-1001"),
+    ("X-Gateway-Priority", "high"),
+    ("X-Gateway-Priority", "1.5"),
+    ("X-Gateway-Priority", "9" * 5_000),
 ]
 
 

@@ -14,6 +14,8 @@ from tests.support.waiting import eventually
 
 COST_NOTHING = {
     "/admin/reset-limits",
+    "/cache/clear",
+    "/cache/status",
     "/api/v1/gateway/providers",
     "/api/v1/gateway/rate-limits",
     "/api/v1/health",

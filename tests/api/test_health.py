@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.gateway_server import GatewayServer, WebProcess, configured_gateway
 from tests.support.ports import answers
+from tests.support.prepared import migrated_database
 from tests.support.processes import frozen
 from tests.support.raw_http import exchange, request_bytes
 from tests.support.redis_server import OwnRedis, own_redis
@@ -31,8 +32,8 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnRedis]:
 @pytest.fixture(scope="module")
 def distributed(redis: OwnRedis) -> Iterator[GatewayServer]:
     with (
-        postgresql_database() as database,
-        configured_gateway(ECHO + ACME, redis=redis.url, database=database, webs=1) as server,
+        migrated_database() as database,
+        configured_gateway(ECHO + ACME, redis=redis.url, database=database, migrate=False, webs=1) as server,
     ):
         server.start()
         yield server

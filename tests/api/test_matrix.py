@@ -35,7 +35,7 @@ HOSTS = {
 MODEL = '"{name}/*": {{max_output_tokens: 100, deployments: [{{provider: {name}, model: "*"}}]}}'
 PRICES = """
   - {{provider: {name}, model: "*", input: 1, output: 2}}
-  - {{provider: {name}, model: "*", image: 0.04, audio_second: 0.0001}}
+  - {{provider: {name}, model: "*", image: 0.04, image_out: 2, audio_second: 0.0001}}
   - {{provider: {name}, model: "*", cache_read: 0.1, cache_write_5m: 1.25, cache_write_1h: 2}}"""
 TENANTS = """
 tenants:

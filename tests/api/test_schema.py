@@ -72,8 +72,10 @@ def test_it_has_every_address_of_management() -> None:
     assert len(known) == len(urlpatterns) - 1  # all but the one for what is not there
     body = resolved(post_of("/api/v1/manage/models")["requestBody"]["content"]["application/json"]["schema"])
     assert body["additionalProperties"] is False
-    assert body["properties"]["name"] == {"type": "string", "maxLength": 200}
-    assert body["properties"]["deployments"]["items"] == {"$ref": "#/components/schemas/manage.Deployment"}
+    assert (body["properties"]["name"]["type"], body["properties"]["name"]["maxLength"]) == ("string", 200)
+    assert body["properties"]["deployments"]["items"] == {
+        "$ref": "#/components/schemas/manage.file.Deployment"
+    }
     assert "created_at" not in body["properties"]
 
 

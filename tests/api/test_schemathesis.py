@@ -26,7 +26,7 @@ from schemathesis.specs.openapi.checks import (
 
 from api.manage.roles import TABLE
 from api.schema.document import OPERATIONS, document_json
-from tests.support.browser import Browser, person_make
+from tests.support.browser import Browser, people_make
 from tests.support.caller import Caller
 from tests.support.gateway_server import GatewayServer, served_gateway
 from tests.support.waiting import eventually
@@ -49,6 +49,7 @@ prices:
   - {provider: echo, model: "*", input: 1, output: 2}
   - {provider: echo, model: "*", image: 0.04, audio_second: 0.0001}
 defaults: {chat: echo, embedding: echo-embedding}
+limit_classes: {standard: {rpm: 100000}, premium: {rpm: 100000}}
 tenants:
   acme:
     limits: {rpm: 100000, tpm: 1000000000}
@@ -59,7 +60,15 @@ tenants:
 platform:
   keys: [{name: ops, secret: ops-key-0000000001, roles: [operator], tenants: all}]
 """
-NAMES = {"tenant": "acme", "project": "acme/search", "provider": "echo", "model": "echo", "target": "echo"}
+NAMES = {
+    "tenant": "acme",
+    "project": "acme/search",
+    "provider": "echo",
+    "model": "echo",
+    "target": "echo",
+    "limit_class": "standard",
+    "per_user_class": "standard",
+}
 """Fields of management that name other rows."""
 
 ANSWERS: tuple[CheckFunction, ...] = (
@@ -71,7 +80,7 @@ ANSWERS: tuple[CheckFunction, ...] = (
 )
 OPERATOR = {"Authorization": "Bearer ops-key-0000000001"}
 LANE_EXAMPLES, MANAGE_EXAMPLES, TRY_EXAMPLES = 6, 5, 2
-FOR_OPERATORS, KEPT = "/admin/reset-limits", "/v1/responses/{name}"
+FOR_OPERATORS, KEPT = ("/admin/reset-limits", "/cache/clear"), "/v1/responses/{name}"
 READ_FURTHER = {"/v1/responses", "/v1/messages", "/v1/messages/count_tokens"}
 """These know what may be inside a turn: more than their document says."""
 
@@ -95,7 +104,7 @@ LANE = [door for door in DOORS if door not in (*MANAGED, *PEOPLES)]
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[GatewayServer]:
     with served_gateway(CONFIGURATION) as server:
-        person_make(server, "alice", acme="owner")
+        people_make(server, alice={"acme": "owner"})
         yield server
         assert " ERROR " not in server.log
 
@@ -164,7 +173,7 @@ def test_the_lane_answers_as_the_document_says(
     door: Door, asking: Asking, acme: Caller, document: dict[str, Any], kept: str
 ) -> None:
     key = {"Authorization": f"Bearer {acme.key}"}
-    who = OPERATOR | {"X-Tenant-ID": acme.tenant} if door[1] == FOR_OPERATORS else key
+    who = OPERATOR | {"X-Tenant-ID": acme.tenant} if door[1] in FOR_OPERATORS else key
     further = () if door[1] in READ_FURTHER else (positive_data_acceptance,)
 
     def ask(case: Case) -> None:
@@ -201,6 +210,8 @@ def test_management_answers_as_the_document_says(
             case.path_parameters["ref"] = there.pop(0) if method == "DELETE" else there[0]
         if isinstance(case.body, dict):
             case.body |= {name: row for name, row in NAMES.items() if isinstance(case.body.get(name), str)}
+            if path == f"{MANAGE}/tenants/{{ref}}":
+                case.body.pop("name", None)  # the books of this tenant are looked at in the end
         case.query.clear()
         case.headers.clear()
         asking(case, **OPERATOR)

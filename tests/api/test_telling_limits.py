@@ -108,10 +108,14 @@ def test_a_user_who_is_only_asked_about_is_not_made(acme: Caller) -> None:
 PEOPLE = "from tenants.models import EndUser; print([one.name for one in EndUser.objects.all()])"
 
 
-def test_a_tenants_limits_begin_anew_but_for_money(gateway: GatewayServer, acme: Caller) -> None:
+@pytest.mark.parametrize(("name", "tenant"), [("ops", "acme"), ("owning", ""), ("owning", "acme")])
+def test_a_tenants_limits_begin_anew_but_for_money(
+    gateway: GatewayServer, acme: Caller, name: str, tenant: str
+) -> None:
     QUERY.ask(acme, None)
     spent = limits(acme)["tenant usd month"]["used"]
-    answer = reset(keyed(gateway, "ops"), X_Tenant_ID="acme")
+    named = {"X_Tenant_ID": tenant} if tenant else {}
+    answer = reset(keyed(gateway, name), b"{}", **named)
     assert (answer.status, answer.json()["user_id"]) == (200, None)
     assert answer.json()["limits_reset"] == len(["rpm", "tpd", "project rph", "key rpm", "key burst"])
     after = limits(acme)
@@ -125,6 +129,9 @@ def test_a_tenants_limits_begin_anew_but_for_money(gateway: GatewayServer, acme:
     [
         ("acme", "", 403),
         ("acme", "acme", 403),
+        ("building", "", 403),
+        ("building", "acme", 403),
+        ("owning", "other", 403),
         ("billing", "acme", 403),
         ("ops", "other", 403),
         ("ops", "", 403),

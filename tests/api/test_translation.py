@@ -38,6 +38,9 @@ models:
     max_output_tokens: 100
     context_window: 10000
     deployments: [{{provider: google, model: "gemini/*"}}]
+  "either/*":
+    max_output_tokens: 100
+    deployments: [{{provider: claude, model: "*", priority: 0}}, {{provider: host, model: "*", priority: 1}}]
 prices:
   - {{provider: host, model: "*", input: 1, output: 2}}
   - {{provider: claude, model: "*", input: 1, output: 2}}
@@ -208,6 +211,20 @@ def test_what_cannot_be_translated_is_refused_and_costs_nothing(
     row = caller.entry(request)
     assert (row.status, row.charge_nano) == ("failed", 0)
     assert caller.books_agree()
+
+
+def test_what_one_format_cannot_say_another_hosts_does(
+    openai_client: openai.OpenAI, caller: Caller, provider: ProviderStub
+) -> None:
+    name, request = fresh("model"), fresh("request")
+    answer = openai_client.chat.completions.create(
+        model=f"either/{name}", messages=HELLO, seed=1, extra_headers={"X-Request-ID": request}
+    )
+    assert answer.choices[0].message.content == "Hello wide world"
+    (heard,) = provider.heard(name)
+    assert (heard.path, heard.asked["seed"]) == ("/v1/chat/completions", 1)
+    assert caller.entry(request).outcomes == ["ok"]
+    _settled(caller, request, {"input": PROMPT_TOKENS, "output": COMPLETION_TOKENS}, CALL_NANO)
 
 
 def test_a_providers_refusal_is_told_in_the_callers_format(

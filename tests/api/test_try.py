@@ -1,6 +1,7 @@
 """The inference doors for people who are signed in: a tenant of theirs pays, within all its limits."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from api.schema.samples import FORM, TRANSCRIPTION
 from api.schema.sheets import sheet_of
 from gateway.forms import add_field
 from tests.api.conftest import Serving
-from tests.support.browser import Browser, person_make
+from tests.support.browser import Browser, people_make
 from tests.support.caller import fresh
 from tests.support.gateway_server import GatewayServer, Row
 from tests.support.waiting import eventually
@@ -39,6 +40,7 @@ defaults: {chat: echo, embedding: echo-embedding}
 tenants:
   acme:
     budgets: [{amount: 1000, window: total, hard: true}]
+    policy: {cache: "off"}
     keys: [{name: app, secret: acme-key-0000000001}]
   other: {keys: [{name: app, secret: other-key-000000001}]}
   poor: {budgets: [{amount: 0.000001, window: total, hard: true}]}
@@ -49,18 +51,28 @@ tenants:
 @pytest.fixture(scope="module")
 def gateway(serving: Serving) -> Iterator[GatewayServer]:
     with serving(CONFIGURATION) as server:
-        person_make(server, "operator", operator=True)
-        person_make(server, "alice", acme="owner")
-        person_make(server, "bob", acme="developer", poor="developer", rare="owner")
-        person_make(server, "charlie", other="owner")
-        person_make(server, "finance", acme="finance")
+        people_make(
+            server,
+            operator="operator",
+            alice={"acme": "owner"},
+            bob={"acme": "developer", "poor": "developer", "rare": "owner"},
+            charlie={"other": "owner"},
+            finance={"acme": "finance"},
+        )
         yield server
 
 
-@pytest.fixture
-def alice(gateway: GatewayServer) -> Iterator[Browser]:
+@pytest.fixture(scope="module")
+def alices(gateway: GatewayServer) -> Iterator[Browser]:
+    """She signs in once: a password takes half a second."""
     with Browser(gateway) as browser:
         yield browser.sign_in("alice")
+
+
+@pytest.fixture
+def alice(gateway: GatewayServer, alices: Browser) -> Iterator[Browser]:
+    with Browser(gateway) as browser:
+        yield browser.like(alices)
 
 
 def entry_of(gateway: GatewayServer, tenant: str, request: str) -> Row:
@@ -211,6 +223,28 @@ def test_a_forms_token_reaches_no_provider(gateway: GatewayServer, alice: Browse
     assert answer.status_code == 200, answer.text
     assert entry_of(gateway, "acme", request).status == "settled"
     assert token not in gateway.log
+
+
+def test_what_the_lane_says_of_the_cache_and_the_call_reaches_people_and_pages(
+    gateway: GatewayServer,
+) -> None:
+    wishes = {"x_gateway_cache": "ttl=60", "x_gateway_tags": "team=search", "x_gateway_timeout": "20"}
+    with Browser(gateway) as charlie:
+        charlie.sign_in("charlie")
+        first, again = (charlie.post(CHAT, HELLO, **wishes) for _ in range(2))
+        assert [answer.headers["x-gateway-cache"] for answer in (first, again)] == ["miss", "hit"]
+        for name in ("provider", "model", "cost-usd", "overhead-ms"):
+            assert first.headers[f"x-gateway-{name}"]
+        request = fresh("past")
+        past = charlie.post(CHAT, HELLO, x_gateway_cache="no-store", x_request_id=request)
+        assert past.headers["x-gateway-cache"] == "bypass"
+        assert entry_of(gateway, "other", request).status == "settled"
+        page = charlie.post(CHAT, HELLO, accept="text/html", **wishes)
+        told = re.sub(r"<[^>]+>", "", page.text).lower()
+        assert re.search(r"x-gateway-cache:\s*hit", told)
+        assert re.search(r"x-gateway-cost-usd:\s*0", told)
+        refused = charlie.post(CHAT, HELLO, x_gateway_cache="always")
+        assert (refused.status_code, code_of(refused)) == (400, "invalid_request")
 
 
 def test_a_key_that_is_sent_along_is_not_used(gateway: GatewayServer, alice: Browser) -> None:

@@ -10,9 +10,10 @@ import pytest
 from tests.support.caller import Caller, fresh
 from tests.support.gateway_server import GatewayServer, served_gateway
 from tests.support.passage import Passage
+from tests.support.prepared import migrated_database
 from tests.support.raw_http import Answer, exchange, request_bytes
 from tests.support.refusals import refused
-from tests.support.servers import postgresql_address, postgresql_database, redis_database
+from tests.support.servers import postgresql_address, redis_database
 from tests.support.small_configurations import ACME, ECHO, acme_at
 from tests.support.waiting import eventually
 from usage.books.shards import SHARDS
@@ -27,7 +28,7 @@ BACKLOG_AT_MOST = 1_000
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[str]:
-    with postgresql_database() as url:
+    with migrated_database() as url:
         yield url
 
 
@@ -48,6 +49,7 @@ def gateway(database: str, passage: Passage) -> Iterator[GatewayServer]:
             ECHO + ACME,
             redis=redis,
             database=through.geturl(),
+            migrate=False,
             webs=1,
             GATEWAY_BACKLOG_AT_MOST=str(BACKLOG_AT_MOST),
         ) as server,
@@ -88,6 +90,7 @@ def test_known_keys_are_served_without_the_database(
     before, after = fresh("before"), fresh("after")
     assert caller.chat("echo", before).status == 200
     assert caller.entry(before).status == "settled"
+    assert eventually(lambda: health(caller.gateway)["journal"]["entries"] == 0)
     getattr(passage, take_away)()
     try:
         assert eventually(lambda: is_missed(caller.gateway))

@@ -6,9 +6,9 @@ from contextlib import suppress
 
 import pytest
 
+from gateway import trial
 from gateway.errors import ProviderTimeout
 from gateway.retry import Effort
-from gateway.steps import upstream
 from tests.support.clock import FakeClock, idle
 from tests.support.engine import BOUNDED, Rig, make_deployment, make_model, make_provider
 from tests.support.script import DONE, ROLE, USAGE, Listener, chunk, completes, fails, streams
@@ -133,7 +133,7 @@ async def test_hearing_a_provider_out_ends(end: str, clock: FakeClock) -> None:
     elif end == "cut":
         never.set()
     else:
-        clock.advance(upstream.HEARD_OUT_WITHIN)
+        clock.advance(trial.HEARD_OUT_WITHIN)
     with pytest.raises(asyncio.CancelledError):
         await running
     assert (rig.entry.status, rig.entry.estimated) == ("settled", True)

@@ -142,11 +142,12 @@ OF_TEXT = {"embedding", "moderation", "rerank", "transcription"}
 @pytest.mark.parametrize(
     ("meters", "kinds"),
     [
-        (["input", "output"], {"chat", "image", "speech", *OF_TEXT}),
-        (["input", "output", "search"], {"chat", "search", "image", "speech", *OF_TEXT}),
+        (["input", "output"], {"chat", "speech", *OF_TEXT}),
+        (["input", "output", "search"], {"chat", "search", "speech", *OF_TEXT}),
         (["input"], OF_TEXT),
-        (["output"], {"image", "speech"}),
+        (["output"], {"speech"}),
         (["image"], {"image"}),
+        (["image_out"], {"image"}),
         (["audio_second"], {"speech", "transcription"}),
         (["request"], {"rerank"}),
         ([], set()),

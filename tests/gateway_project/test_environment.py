@@ -27,6 +27,18 @@ def test_a_number_is_whole_and_large_enough(digits: str) -> None:
         Environment({"PORT": digits}).integer("PORT", 8000, minimum=1, meaning="a port")
 
 
+def test_nothing_said_is_neither_yes_nor_no() -> None:
+    told = [
+        Environment(said).maybe("KEEP", meaning="to keep") for said in ({}, {"KEEP": "on"}, {"KEEP": "0"})
+    ]
+    assert told == [None, True, False]
+    with pytest.raises(ImproperlyConfigured, match="KEEP"):
+        Environment({"KEEP": "perhaps"}).maybe("KEEP", meaning="to keep")
+    environment = Environment({"KEEP": "on"})
+    environment.maybe("KEEP", meaning="to keep")
+    assert [variable.default for variable in environment.variables] == [""]
+
+
 def test_a_choice_is_one_of_the_words() -> None:
     words = ("NORMAL", "FULL")
     assert Environment({}).choice("MODE", words, meaning="a mode") == "NORMAL"

@@ -12,10 +12,11 @@ import pytest
 from tests.support.caller import Caller, fresh
 from tests.support.gateway_server import GatewayServer, configured_gateway
 from tests.support.ports import answers
+from tests.support.prepared import migrated_database
 from tests.support.processes import frozen
 from tests.support.provider_scripts import completion, replies
 from tests.support.provider_stub import ProviderStub
-from tests.support.servers import postgresql_database, redis_database
+from tests.support.servers import redis_database
 from tests.support.small_configurations import ACME, acme_at, stub_at
 from tests.support.waiting import eventually
 
@@ -36,22 +37,24 @@ def provider() -> Iterator[ProviderStub]:
 def configured(provider: ProviderStub) -> Iterator[GatewayServer]:
     with (
         redis_database() as redis,
-        postgresql_database() as database,
+        migrated_database() as database,
         configured_gateway(
-            stub_at(provider.url()) + ACME, redis=redis, database=database, workers=WORKERS
+            stub_at(provider.url()) + ACME, redis=redis, database=database, migrate=False, workers=WORKERS
         ) as server,
     ):
         yield server
+        server.stop()
+        assert eventually(lambda: not anybody_of(server))
 
 
 @pytest.fixture
 def gateway(configured: GatewayServer) -> Iterator[GatewayServer]:
-    configured.start()
+    """It runs, and goes on for the next test, unless this one ends it."""
+    if not configured.webs[0].runs:
+        configured.start()
     assert eventually(lambda: set(children(configured)) == NAMES)
     yield configured
-    configured.stop()
-    started = STARTED.findall(configured.log)
-    assert eventually(lambda: not any(is_alive(int(process)) for _, process in started))
+    assert configured.webs[0].runs or eventually(lambda: not anybody_of(configured))
 
 
 @pytest.fixture
@@ -63,6 +66,11 @@ def children(gateway: GatewayServer) -> dict[str, int]:
     """The living children of the supervisor by name."""
     started = {name: int(process) for name, process in STARTED.findall(gateway.log)}
     return {name: process for name, process in started.items() if is_alive(process)}
+
+
+def anybody_of(gateway: GatewayServer) -> bool:
+    """Whether any child that it ever started is alive."""
+    return any(is_alive(int(process)) for _, process in STARTED.findall(gateway.log))
 
 
 def is_alive(process: int) -> bool:

@@ -12,9 +12,11 @@ from django.core.management import call_command
 ROOT = Path(settings.BASE_DIR)
 
 
-def _started(home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+SHOWN = "from gateway_project import settings as s; print(s.DEBUG, s.ALLOWED_HOSTS, s.PORT, s.CACHES)"
+
+
+def _started(home: Path, *, program: str = SHOWN, **environment: str) -> subprocess.CompletedProcess[str]:
     """What a process says of its settings when the environment holds nothing but this."""
-    program = "from gateway_project import settings as s; print(s.DEBUG, s.ALLOWED_HOSTS, s.PORT, s.CACHES)"
     return subprocess.run(
         [sys.executable, "-c", program],
         cwd=ROOT,
@@ -36,6 +38,30 @@ def test_an_address_to_listen_on_is_an_address_to_serve(tmp_path: Path) -> None:
     assert "['gateway.example']" in _started(tmp_path, GATEWAY_ALLOWED_HOSTS="gateway.example").stdout
 
 
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, "True deterministic 3600 ''"),
+        ({"CACHE_ENABLED": "true", "CACHE_DEFAULT_TTL": "60"}, "True all 60 ''"),
+        ({"CACHE_ENABLED": "false", "CACHE_DEFAULT_TTL": "60", "CACHE_TTL": "5"}, "False deterministic 5 ''"),
+        ({"REDIS_URL": "redis://books"}, "True deterministic 3600 'redis://books'"),
+        (
+            {"REDIS_URL": "redis://books", "REDIS_CACHE_URL": "redis://kept"},
+            "True deterministic 3600 'redis://kept'",
+        ),
+    ],
+    ids=lambda one: " ".join(one) if isinstance(one, dict) else "",
+)
+def test_what_is_kept_where_nobody_decided(
+    tmp_path: Path, environment: dict[str, str], expected: str
+) -> None:
+    program = (
+        "from gateway_project import settings as s; d = s.GATEWAY_POLICY_DEFAULTS;"
+        "print(s.GATEWAY_CACHE_ON, d['cache'], d['cache_seconds'], repr(s.GATEWAY_CACHE_URL))"
+    )
+    assert _started(tmp_path, program=program, **environment).stdout.strip() == expected
+
+
 def test_redis_holds_the_cache_where_one_is_named_for_it(tmp_path: Path) -> None:
     assert "LocMemCache" in _started(tmp_path).stdout
     assert "LocMemCache" in _started(tmp_path, REDIS_URL="redis://localhost:6379/0").stdout
@@ -54,6 +80,9 @@ def test_redis_holds_the_cache_where_one_is_named_for_it(tmp_path: Path) -> None
         "DATABASE_URL",
         "REDIS_URL",
         "REDIS_CACHE_URL",
+        "GATEWAY_CACHE_BYTES",
+        "CACHE_ENABLED",
+        "CACHE_TTL",
     ],
 )
 def test_a_wrong_setting_stops_the_process_and_is_named(tmp_path: Path, name: str) -> None:

@@ -133,6 +133,36 @@ def test_a_model_is_made_with_deployments_and_fallbacks_in_order() -> None:
     assert placed == [("any", "small", 0), ("any", "gemma3:12b", 1), ("error", "small", 0)]
 
 
+def test_a_model_says_how_its_deployments_are_chosen() -> None:
+    client, model, provider = operator(), factories.make_model(), factories.make_provider()
+    path = address("providers_model_change", model.pk)
+    said = {
+        "strategy": "sensitivity",
+        "sticky": "conversation",
+        "hedge": "on",
+        "batch_size": "64",
+        "batch_ms": "20",
+        "connect_timeout_ms": "",
+        "first_byte_timeout_ms": "250",
+        "idle_timeout_ms": "",
+        "total_timeout_ms": "900000",
+    }
+    runs = {"provider": provider.pk, "upstream_model": "m", "quality": "0.875", "held_open": "on"}
+    assert submit(client, path, {"deployments": [runs]}, **said).status_code == 302
+    model.refresh_from_db()
+    assert (model.strategy, model.sticky, model.hedge) == ("sensitivity", "conversation", True)
+    assert (model.batch_size, model.batch_ms) == (64, 20)
+    assert (model.connect_timeout_ms, model.first_byte_timeout_ms) == (None, 250)
+    deployment = Deployment.objects.get()
+    assert (deployment.quality, deployment.held_open) == (8_750, True)
+    rows = [list(table.objects.values()) for table in (Model, Deployment)]
+    assert submit(client, path).status_code == 302
+    assert [list(table.objects.values()) for table in (Model, Deployment)] == rows
+    assert submit(client, path, **{"deployments-0-quality": ""}).status_code == 302
+    assert Deployment.objects.get().quality is None
+    assert "Write 1 or less" in errors(submit(client, path, **{"deployments-0-quality": "9"}))
+
+
 def test_a_fallback_without_a_position_goes_behind_the_others() -> None:
     model = factories.make_model()
     factories.make_model("openai/*")

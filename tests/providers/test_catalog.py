@@ -3,19 +3,21 @@
 import logging
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from channels.db import database_sync_to_async
 from django.utils import timezone
 
-from gateway.catalog import Deployment, Snapshot
+from gateway.catalog import Deployment, Model, Snapshot, Sticky, Strategy
 from gateway.errors import UnknownModel
+from gateway.exchange import Timeouts
 from gateway.pricing import card_at
 from providers.catalog import DatabaseCatalog, snapshot_build
 from providers.models import Alias, PlatformDefault, Provider, ProviderKey, Route
 from tenants.revision import current_revision
 from tests import factories
+from tests.support.configuration import apply
 
 pytestmark = pytest.mark.django_db
 
@@ -89,6 +91,48 @@ def test_a_tenants_own_key_serves_that_tenant_alone() -> None:
     assert owners == {None, tenant.id}
 
 
+def test_a_provider_has_all_keys_that_open_it_with_what_each_may_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider, first = _served()
+    monkeypatch.setenv("SPARE_API_KEY", "sk-spare")
+    factories.make_provider_key(provider, "blocked", blocked=True)
+    factories.make_provider_key(provider, "nowhere", secret="env:MISSING_API_KEY")
+    limits = {"rpm": 500, "tpm": 200_000, "parallel": 20}
+    spare = factories.make_provider_key(provider, "spare", secret="env:SPARE_API_KEY", **limits)
+    (deployment,) = _deployments(_build())
+    found = [(key.id, key.name, key.secret.reveal()) for key in deployment.provider.keys]
+    assert found == [(first.id, "main", SECRET), (spare.id, "spare", "sk-spare")]
+    assert [(key.rpm, key.tpm, key.parallel) for key in deployment.provider.keys] == [
+        (None, None, None),
+        (500, 200_000, 20),
+    ]
+    assert deployment.provider.secret is deployment.provider.keys[0].secret
+
+
+def test_limits_of_a_provider_are_those_of_keys_that_say_nothing_else() -> None:
+    apply("""
+        providers:
+          openai:
+            wire: echo
+            limits: {rpm: 7, parallel: 8}
+            keys: [{name: a, secret: env:OPENAI_API_KEY}, {name: b, secret: env:OPENAI_API_KEY, rpm: 9}]
+        models: {gpt-4o-mini: {deployments: [{provider: openai}]}}
+        """)
+    (deployment,) = _deployments(_build())
+    keys = [(key.name, key.rpm, key.tpm, key.parallel) for key in deployment.provider.keys]
+    assert keys == [("a", 7, None, 8), ("b", 9, None, 8)]
+
+
+def test_tenants_keys_stay_apart_from_each_other_and_from_everyones() -> None:
+    provider, _ = _served()
+    acme, globex = factories.make_tenant(), factories.make_tenant("globex")
+    for name, tenant in (("a1", acme), ("a2", acme), ("g1", globex)):
+        factories.make_provider_key(provider, name, tenant=tenant)
+    found = {
+        one.provider.tenant_id: [key.name for key in one.provider.keys] for one in _deployments(_build())
+    }
+    assert found == {None: ["main"], acme.id: ["a1", "a2"], globex.id: ["g1"]}
+
+
 def test_a_provider_with_only_a_tenants_key_is_nobody_elses() -> None:
     _, key = _served()
     key.tenant = factories.make_tenant()
@@ -156,6 +200,55 @@ def test_a_price_of_tomorrow_is_known_today() -> None:
     moments = (timezone.now(), tomorrow)
     cards = [card_at(deployment.cards, round(moment.timestamp() * 1000)) for moment in moments]
     assert [card.sheets[0].prices["input"].pico for card in cards if card] == [1, 2]
+
+
+def test_what_operators_say_of_a_model_and_its_deployments() -> None:
+    provider, _ = _served()
+    model = factories.make_model(
+        "routed", strategy="quality", sticky="end_user", hedge=True, batch_size=64, batch_ms=20
+    )
+    moment = timezone.now()
+    factories.make_deployment(
+        model, provider, max_parallel=3, quality=8_750, held_open=True, breaker_closed_at=moment
+    )
+    found = _build().models["routed"]
+    assert (found.strategy, found.sticky, found.hedge) == ("quality", "end_user", True)
+    assert (found.batch_size, found.batch_seconds) == (64, 0.02)
+    (one,) = found.deployments
+    assert (one.max_parallel, one.quality) == (3, 0.875)
+    assert (one.held_open, one.closed_at) == (True, moment.timestamp())
+
+
+def test_of_what_operators_say_nothing_the_engine_has_its_own_defaults() -> None:
+    _served()
+    found = _build().models["gpt-4o-mini"]
+    said = {"deployments", "created"}
+    assert {name: getattr(found, name) for name in found.__struct_fields__ if name not in said} == {
+        name: getattr(Model(name=found.name), name) for name in found.__struct_fields__ if name not in said
+    }
+    (one,) = found.deployments
+    bare = Deployment(id=one.id, provider=one.provider, upstream=one.upstream)
+    assert one == bare
+
+
+def test_a_models_own_waits_and_the_providers_for_the_others() -> None:
+    provider, _ = _served()
+    other = factories.make_provider("slow", idle_timeout_ms=1)
+    model = factories.make_model("patient", first_byte_timeout_ms=300_000, total_timeout_ms=900_500)
+    for one in (provider, other):
+        factories.make_deployment(model, one)
+    second, first = sorted(_build().models["patient"].deployments, key=lambda one: one.timeouts.idle)
+    assert first.timeouts == Timeouts(connect=5.0, first_byte=300.0, idle=60.0, total=900.5)
+    assert second.timeouts == Timeouts(connect=5.0, first_byte=300.0, idle=0.001, total=900.5)
+    assert first.provider.timeouts == Timeouts()
+    (plain,) = _deployments(_build())
+    assert plain.own_timeouts is None
+
+
+def test_everything_that_the_engine_can_choose_by_can_be_said() -> None:
+    row = factories.make_model()
+    assert set(row.Strategy.values) == set(get_args(Strategy))
+    assert {"", *row.Sticky.values} == set(get_args(Sticky))
 
 
 @pytest.mark.django_db(transaction=True)

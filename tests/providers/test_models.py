@@ -1,5 +1,7 @@
 """What the providers' tables let in."""
 
+from typing import Any
+
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -102,6 +104,32 @@ def test_a_model_stands_once_at_a_provider_and_region() -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         factories.make_deployment(model, provider)
     assert Deployment.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"strategy": "luck"},
+        {"sticky": "tenant"},
+        {"batch_size": 0},
+        {"batch_size": 2_049},
+        {"batch_ms": 1_001},
+        {"connect_timeout_ms": 0},
+        {"total_timeout_ms": 0},
+    ],
+)
+def test_a_models_odd_choices_are_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(fields))):
+        Model(name="gpt-4o-mini", **fields).full_clean()
+
+
+def test_quality_is_at_most_one() -> None:
+    model, provider = factories.make_model(), factories.make_provider()
+    row = Deployment(model=model, provider=provider, upstream_model="any", quality=10_001)
+    with pytest.raises(ValidationError, match="quality"):
+        row.full_clean()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        row.save()
 
 
 def test_fallbacks_have_an_order() -> None:

@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 from redis import Redis
 
+from tests.support.counters import read_counter
 from tests.support.gateway_server import GatewayServer
 from tests.support.waiting import eventually
 from usage.books.shards import SHARDS, journal_key, shard_key
@@ -60,7 +62,7 @@ class BooksProof:
         """What is still on its way, by what it is."""
         with closing(Redis.from_url(self._redis)) as redis:
             counts = Counter(
-                holds=sum(1 for _ in _keys(redis, "h:")),
+                holds=sum(redis.hlen(shard_key(shard, "holds")) for shard in range(SHARDS)),
                 leases=sum(redis.zcard(shard_key(shard, "leases")) for shard in range(SHARDS)),
                 lines=sum(redis.xlen(journal_key(shard)) for shard in range(SHARDS)),
                 unready=sum(
@@ -108,11 +110,10 @@ class BooksProof:
 
     def _counted(self) -> list[Counted]:
         with closing(Redis.from_url(self._redis)) as redis:
-            now = [(name, redis.hgetall(key)) for key, name in _keys(redis, "a:")]
-            turned = [(name.rpartition(":")[0], redis.hgetall(key)) for key, name in _keys(redis, "o:")]
-        return [
-            Counted(account, int(told[b"spent"]), int(told[b"held"])) for account, told in (*now, *turned)
-        ]
+            now: list[tuple[str, Any]] = [(name, redis.get(key)) for key, name in _keys(redis, "a:")]
+            turned = [(name.rpartition(":")[0], redis.get(key)) for key, name in _keys(redis, "o:")]
+        counters = [(account, read_counter(told)) for account, told in (*now, *turned)]
+        return [Counted(account, counter.spent, counter.held) for account, counter in counters]
 
     def _budgeted(self) -> list[str]:
         """Who has to have an account of money, as soon as anything is spent."""

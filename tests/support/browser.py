@@ -1,26 +1,32 @@
 """A person's browser at a gateway that runs: it signs in, keeps cookies, and sends the CSRF token along."""
 
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 
 from tests.support.gateway_server import GatewayServer
 
 PASSWORD = "made-up-password-of-a-person"
-_PERSON = """
+_PEOPLE = """
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Permission, User
 from tenants.models import Member, Tenant
-person = User.objects.create_user({name!r}, password={password!r}, is_staff=True, is_superuser={operator})
-person.user_permissions.set(Permission.objects.all())
-for tenant, role in {roles!r}.items():
-    Member.objects.create(tenant=Tenant.objects.get(name=tenant), user=person, role=role)
+hashed = make_password({password!r})
+for name, roles in {people!r}.items():
+    person = User.objects.create(
+        username=name, password=hashed, is_staff=True, is_superuser=roles == "operator"
+    )
+    person.user_permissions.set(Permission.objects.all())
+    for tenant, role in {{}}.items() if person.is_superuser else roles.items():
+        Member.objects.create(tenant=Tenant.objects.get(name=tenant), user=person, role=role)
 """
 
 
-def person_make(gateway: GatewayServer, name: str, *, operator: bool = False, **roles: str) -> None:
-    """Somebody who may sign in: an operator, or a member of tenants with a role in each."""
-    code = _PERSON.format(name=name, password=PASSWORD, operator=operator, roles=roles)
+def people_make(gateway: GatewayServer, **people: Mapping[str, str] | Literal["operator"]) -> None:
+    """People who may sign in: members of tenants with a role in each, or operators."""
+    code = _PEOPLE.format(password=PASSWORD, people=people)
     gateway.manage("shell", "-v", "0", "-c", code)
 
 
@@ -44,6 +50,11 @@ class Browser:
         form = {"username": name, "password": PASSWORD, "csrfmiddlewaretoken": self.token}
         answer = self.client.post("/admin/login/?next=/api/docs/", data=form)
         assert (answer.status_code, answer.headers["location"]) == (302, "/api/docs/")
+        return self
+
+    def like(self, other: "Browser") -> "Browser":
+        """Signed in as another browser is, with a copy of its cookies."""
+        self.client.cookies.update(other.client.cookies)
         return self
 
     @property

@@ -39,10 +39,15 @@ class Call:
     """Asked with an `Idempotency-Key`."""
     members: Mapping[str, Any] = field(default_factory=dict)
     """More of the body."""
+    path: str = CHAT
+    whole: bytes = b""
+    """The very body, where the provider need not know the call by it."""
 
     @property
     def body(self) -> bytes:
         """The same at each try; the provider knows the call by it."""
+        if self.whole:
+            return self.whole
         told = {"stream": self.stream, "call_name": self.name, "seconds": self.seconds}
         return hello(self.model, **told, **self.members)
 
@@ -159,7 +164,7 @@ async def _try(session: aiohttp.ClientSession, call: Call, number: int) -> Try:
 
 
 async def _exchange(session: aiohttp.ClientSession, call: Call, headers: dict[str, str], one: Try) -> None:
-    url = f"http://127.0.0.1:{one.port}{CHAT}"
+    url = f"http://127.0.0.1:{one.port}{call.path}"
     async with session.post(url, data=call.body, headers=headers) as response:
         one.status, one.headers = response.status, response.headers
         async for piece in response.content.iter_any():

@@ -5,24 +5,29 @@ from contextlib import contextmanager
 
 import pytest
 from django.conf import settings
-from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import ConnectionHandler
 from pytest_django import DjangoDbBlocker
 
 from gateway_project.database import database_settings
+from tests.support.prepared import migrated_database
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """The URL of a database of this session's own, with every table."""
+    with migrated_database() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
 def postgresql_connection(
     postgresql_url: str, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[BaseDatabaseWrapper]:
-    """A connection to a migrated database on PostgreSQL."""
+    """A connection to the session's database on PostgreSQL."""
     config = database_settings(url=postgresql_url, home=settings.GATEWAY_HOME, synchronous="NORMAL")
     connection = ConnectionHandler({DEFAULT_DB_ALIAS: config})[DEFAULT_DB_ALIAS]
-    with django_db_blocker.unblock(), _lent(connection):
-        call_command("migrate", verbosity=0)
     yield connection
     with django_db_blocker.unblock():
         connection.close()

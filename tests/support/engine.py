@@ -15,10 +15,13 @@ from gateway.ids import uuid7
 from gateway.members import read_members
 from gateway.memory import GlassVault, MemoryBooks, MemoryCatalog, MemoryDirectory, MemorySpill, NoCache
 from gateway.pipeline import Gateway
-from gateway.ports import Books
+from gateway.ports import Books, Cache, Meanings
 from gateway.pricing import Price, PriceCard, make_sheet
 from gateway.principal import Principal
+from gateway.reasons import Reasons
 from gateway.retry import Effort
+from gateway.strategies import Facts
+from gateway.vitals import Vitals
 from tests.support.clock import FakeClock
 from tests.support.script import Act, Listener, Script
 
@@ -75,6 +78,12 @@ def make_principal(*accounts: Account, **fields: Any) -> Principal:
     return Principal(**_filled(fields, tenant_id=TENANT, tenant="acme", key="app", accounts=accounts))
 
 
+def make_facts(ask: Ask | None = None, **fields: Any) -> Facts:
+    """What is known of a call of Alice's where nobody has called anyone yet."""
+    facts = {"ask": ask or make_ask(), "principal": make_principal(), "now_ms": 0}
+    return Facts(**_filled(fields, **facts, look=Vitals().look, random=Random(1)))
+
+
 def make_entry(nano: int = 0, identifier: UUID | None = None, **fields: Any) -> Entry:
     """An entry whose one line is worth so much."""
     line = Line(meter="bound", units=1, pico=0, cost_nano=nano, charge_nano=nano, price=0)
@@ -94,6 +103,12 @@ def make_entry(nano: int = 0, identifier: UUID | None = None, **fields: Any) -> 
     money = {"cost_nano": nano, "charge_nano": nano, "lines": (line,) if nano else ()}
     who = {"id": identifier or uuid7(), "at_ms": 1_767_225_600_000, "tenant_id": TENANT, "tenant": "acme"}
     return Entry(**dict.fromkeys(names, "") | nobody | who | call | money | fields)
+
+
+def make_reasons(request_id: str = "req-1", tenant_id: UUID = TENANT, **fields: Any) -> Reasons:
+    """Why a call of Alice's went as it did."""
+    least = {"call_id": uuid7(), "at_ms": 0, "tenant": "acme", "key": "app", "model_asked": "m"}
+    return Reasons(**_filled(fields, **least), request_id=request_id, tenant_id=tenant_id)
 
 
 def make_hold(*accounts: Account, identifier: UUID | None = None, **amounts: int) -> Hold:
@@ -131,6 +146,8 @@ class Rig:
         books: Callable[[MemoryBooks], Books] = lambda books: books,
         spill: MemorySpill | None = None,
         effort: Effort | None = None,
+        cache: Cache | None = None,
+        meanings: Meanings | None = None,
         **principal: Any,
     ) -> None:
         self.clock = clock
@@ -144,7 +161,8 @@ class Rig:
             vault=GlassVault(),
             directory=MemoryDirectory({KEY: self.principal}),
             catalog=MemoryCatalog(make_snapshot(*(models or (make_model(),)))),
-            cache=NoCache(),
+            cache=cache or NoCache(),
+            meanings=meanings,
             clock=clock,
             transport_for=lambda _: self.script,
             effort=effort,

@@ -13,6 +13,7 @@ import psycopg
 from psycopg.rows import dict_row
 from redis import Redis
 
+from tests.support.counters import read_counter
 from usage.books.shards import LINE, SHARDS, journal_key, shard_key
 
 _JSON = ("meters", "attempts", "lines", "tags")
@@ -116,12 +117,15 @@ class DistributedReading:
     def open_holds(self) -> int:
         """Holds of all shards."""
         with closing(Redis.from_url(self._redis)) as redis:
-            return len(_found(redis, "h:*"))
+            return sum(redis.hlen(shard_key(shard, "holds")) for shard in range(SHARDS))
 
     def known_calls(self) -> int:
         """Holds, then lines, then entries: a call goes that way, so none is missed in between."""
         with closing(Redis.from_url(self._redis)) as redis:
-            known = {UUID(key.rpartition(":")[2]) for key in _found(redis, "h:*")}
+            known: set[UUID] = set()
+            for shard in range(SHARDS):
+                names: Any = redis.hkeys(shard_key(shard, "holds"))
+                known |= {UUID(name.decode()) for name in names}
             for shard in range(SHARDS):
                 known |= {_call_of(fields) for _, fields in _lines(redis, shard)}
         return len(known | {UUID(row.id) for row in self.ledger("")})
@@ -134,7 +138,8 @@ class DistributedReading:
         account = f"tenant:{found[0].hex}:{unit}:*"
         with closing(Redis.from_url(self._redis)) as redis:
             keys = [*_found(redis, f"a:{account}"), *_found(redis, f"o:{account}")]
-            return sum(int(redis.hget(key, "spent") or 0) for key in keys)
+            told: list[Any] = [redis.get(key) for key in keys]
+            return sum(read_counter(packed).spent for packed in told if packed)
 
 
 def _lines(redis: Redis, shard: int) -> list[tuple[bytes, dict[bytes, bytes]]]:

@@ -4,14 +4,12 @@ Embedded it is one process. With a Redis and a PostgreSQL it is several web proc
 its own as if on several machines, and a drainer.
 """
 
-import atexit
 import http.client
 import shutil
 import signal
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,8 +17,9 @@ from typing import Any
 from tests.support.gateway_books import BooksReading, DistributedReading, EmbeddedReading
 from tests.support.gateway_books import Row as Row
 from tests.support.ports import free_port
+from tests.support.prepared import apply, configured_home, migrated_database
 from tests.support.processes import Running, manage
-from tests.support.servers import postgresql_database, redis_database
+from tests.support.servers import redis_database
 from tests.support.waiting import eventually
 
 _READY_SECONDS = 30.0
@@ -139,8 +138,8 @@ def served_fleet(configuration: str, **options: Any) -> Iterator[GatewayServer]:
     """A running gateway of several processes, on databases that are its own."""
     with (
         redis_database() as redis,
-        postgresql_database() as database,
-        served_gateway(configuration, redis=redis, database=database, **options) as server,
+        migrated_database() as database,
+        served_gateway(configuration, redis=redis, database=database, migrate=False, **options) as server,
     ):
         yield server
 
@@ -153,12 +152,14 @@ def configured_gateway(
     database: str = "",
     webs: int = 3,
     workers: int = 0,
+    migrate: bool = True,
     **environment: str,
 ) -> Iterator[GatewayServer]:
     """A gateway with this configuration, not started yet; nothing of it is left in the end.
 
     Without servers it is embedded. With them it is so many web processes and a drainer, each started by
-    itself, or one supervisor that keeps so many workers and a drainer.
+    itself, or one supervisor that keeps so many workers and a drainer. A database that has its tables
+    already need not be migrated.
     """
     with tempfile.TemporaryDirectory(prefix="gateway-served-") as folder:
         home = Path(folder, "home")
@@ -168,11 +169,12 @@ def configured_gateway(
             books = DistributedReading(redis=redis, database=database)
             parts = {"workers": workers} if workers else {"webs": webs, "drains": 1}
             server = GatewayServer(home, environment | servers, books, **parts)
-            server.manage("migrate", "--verbosity", "0")
+            if migrate:
+                server.manage("migrate", "--skip-checks", "--verbosity", "0")
+            apply(configuration, server.environment)
         else:
-            shutil.copytree(_template(), home)
+            shutil.copytree(configured_home(configuration), home)
             server = GatewayServer(home, environment, EmbeddedReading(home / "gateway.sqlite3"))
-        server.manage("apply", "-", told=configuration)
         try:
             yield server
         finally:
@@ -189,12 +191,3 @@ def is_ready(port: int) -> bool:
         return False
     finally:
         line.close()
-
-
-@cache
-def _template() -> Path:
-    """A home with a migrated database: made once, copied for each gateway."""
-    home = Path(tempfile.mkdtemp(prefix="gateway-template-"))
-    atexit.register(shutil.rmtree, home, ignore_errors=True)
-    manage("migrate", "--verbosity", "0", environment={"GATEWAY_HOME": str(home)})
-    return home

@@ -63,13 +63,13 @@ aliases: {{small: echo}}
 defaults: {{chat: echo, embedding: echo-embedding}}
 prices:
   - {{provider: stub, model: "*", input: 1, output: 2}}
-  - {{provider: stub, model: "*", image: 0.04, audio_second: 0.0001}}
+  - {{provider: stub, model: "*", image: 0.04, image_out: 2, audio_second: 0.0001}}
   - {{provider: native, model: "*", input: 1, output: 2}}
   - {{provider: spare, model: "*", input: 1, output: 2}}
   - {{provider: idle, model: "*", input: 1, output: 2}}
   - {{provider: gone, model: "*", input: 1, output: 2}}
   - {{provider: hasty, model: "*", input: 1, output: 2}}
-  - {{provider: echo, model: "*", input: 1, output: 2}}
+  - {{provider: echo, model: "*", input: 1, output: 2, image: 0.04}}
   - {{provider: claude, model: "*", input: 1, output: 2}}
   - {{provider: claude, model: "*", cache_read: 0.1, cache_write_5m: 1.25, cache_write_1h: 2}}
   - {{provider: claude-spare, model: "*", input: 1, output: 2}}
@@ -94,6 +94,7 @@ TENANT = """
   {name}:
     limits: {{rpm: 100000, tpm: 100000000}}
     budgets: [{{amount: 1000, window: total, hard: true}}]
+    policy: {{cache: "off"}}
     keys: [{{name: app, secret: {name}-key-0000000001}}]
 """
 STRICT_TENANTS = """

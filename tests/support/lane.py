@@ -12,7 +12,7 @@ from api.lane import Lane
 from api.readiness import Health
 from api.reading import Reader
 from api.telling.desk import Desk
-from gateway.memory import GlassVault, MemoryConversations
+from gateway.memory import GlassVault, MemoryConversations, NoCache
 from gateway.responses.keeping import Keeper
 from tests.support.engine import KEY, Rig
 
@@ -50,10 +50,12 @@ def lane_on(rig: Rig) -> Lane:
     keeper = Keeper(MemoryConversations(rig.clock), GlassVault())
     desk = Desk(
         keeper=keeper,
+        cache=NoCache(),
+        vault=GlassVault(),
         catalog=rig.gateway.catalog,
         books=rig.books,
         clock=rig.clock,
-        breakers=lambda: rig.gateway.upstream.breakers,
+        board=rig.gateway.board,
         health=_well,
         service="gateway",
         version="0",

@@ -76,6 +76,11 @@ async def cut_json(turn: Turn) -> None:
     turn.cut()
 
 
+async def reset(turn: Turn) -> None:
+    """Break the connection off before a word is said."""
+    turn.reset()
+
+
 def streams(
     pieces: Sequence[str] = PIECES,
     *,

@@ -121,6 +121,10 @@ class Turn:
         """Close the connection once what was written is out."""
         self._transport.close()
 
+    def reset(self) -> None:
+        """Break the connection off."""
+        self._transport.abort()
+
 
 Script = Callable[[Turn], Awaitable[None]]
 
@@ -139,6 +143,8 @@ class ProviderStub:
         self._stopping = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="provider", daemon=True)
         self._listening: Future[int] = Future()
+        self._server: asyncio.Server | None = None
+        self.lines: set[asyncio.WriteTransport] = set()
 
     def __enter__(self) -> "ProviderStub":
         self._thread.start()
@@ -154,6 +160,14 @@ class ProviderStub:
     def url(self, prefix: str = "", host: str = "127.0.0.1") -> str:
         """The address of its API; a prefix tells providers apart, a host has connections of its own."""
         return f"http://{host}:{self.port}{prefix}/v1"
+
+    def go_away(self) -> None:
+        """Listen no more, and break off whatever is under way."""
+        asyncio.run_coroutine_threadsafe(self._leave(), self._loop).result(_PATIENCE_SECONDS)
+
+    def come_back(self) -> None:
+        """Listen at the same port again."""
+        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(_PATIENCE_SECONDS)
 
     def script(self, model: str, *scripts: Script) -> None:
         """What the calls of a model meet, one script each; the last one stays."""
@@ -207,10 +221,20 @@ class ProviderStub:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        server = await self._loop.create_server(lambda: _Connection(self), "127.0.0.1", 0)
-        self._listening.set_result(server.sockets[0].getsockname()[1])
+        self._listening.set_result(await self._listen())
         await self._stopping.wait()
-        server.close()
+        await self._leave()
+
+    async def _listen(self) -> int:
+        server = await self._loop.create_server(lambda: _Connection(self), "127.0.0.1", self.port)
+        self._server = server
+        return int(server.sockets[0].getsockname()[1])
+
+    async def _leave(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for line in tuple(self.lines):
+            line.abort()
 
 
 async def _play(script: Script, turn: Turn) -> None:
@@ -229,8 +253,11 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.WriteTransport, transport)
+        self._stub.lines.add(self._transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._transport is not None:
+            self._stub.lines.discard(self._transport)
         if self._task is not None:
             self._task.cancel()
         if self._heard is not None and not self._heard.completed:

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPResponse
+from select import select
 from types import TracebackType
 from typing import Any
 
@@ -77,6 +78,10 @@ class Line:
             return True
         except TimeoutError:
             return False
+
+    def is_quiet(self) -> bool:
+        """Whether nothing has come yet that was not read."""
+        return not select([self._socket], [], [], 0)[0]
 
     def leave(self) -> None:
         """Close."""

@@ -63,13 +63,6 @@ _OURS = "gateway:tests:once"
 
 
 @pytest.fixture(scope="session")
-def postgresql_url() -> Iterator[str]:
-    """The URL of an empty database of this session's own."""
-    with postgresql_database() as url:
-        yield url
-
-
-@pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     """The URL of an empty database of this session's own."""
     with redis_database() as url:
@@ -84,12 +77,13 @@ def nats_url() -> Iterator[str]:
 
 
 @contextmanager
-def postgresql_database() -> Iterator[str]:
-    """The URL of an empty database, which is dropped in the end."""
+def postgresql_database(*, like: str = "") -> Iterator[str]:
+    """The URL of an empty database, or of a copy of one that nobody uses; it is dropped in the end."""
     name = f"gateway_test_{uuid4().hex[:12]}"
     server = _postgresql_server()
     with closing(psycopg.connect(server, autocommit=True)) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        copied = f' TEMPLATE "{urlsplit(like).path[1:]}"' if like else ""
+        connection.execute(f'CREATE DATABASE "{name}"{copied}')
         try:
             yield urlsplit(server)._replace(path=f"/{name}").geturl()
         finally:

@@ -39,6 +39,7 @@ tenants:
       - {{amount: 1, window: month, hard: true}}
       - {{amount: 0.5, window: total, hard: false, model: far-chat}}
     contract: {{markup_bps: 5000}}
+    policy: {{cache: "off"}}
     projects: {{search: {{limits: {{rph: 500}}}}}}
     keys:
       - name: app
@@ -46,8 +47,11 @@ tenants:
         limits: {{rpm: 900, burst: {{calls: 100, seconds: 5}}}}
         per_user: {{class: standard}}
       - {{name: narrow, secret: narrow-key-0000000001, models: [far-chat, "near/x"]}}
+      - {{name: owning, secret: owning-key-0000000001, roles: [owner]}}
+      - {{name: building, secret: building-key-0000000001, roles: [developer, finance, viewer]}}
       - {{name: searching, project: search, secret: searching-key-0000000001}}
   other:
+    policy: {{cache: "off"}}
     keys: [{{name: app, secret: other-key-0000000001}}]
 platform:
   keys:
@@ -65,6 +69,7 @@ TELLING = [
     "/api/v1/usage/stats",
     "/providers",
     "/rate-limit/status",
+    "/cache/status",
     "/health/detailed",
 ]
 

@@ -54,6 +54,31 @@ def test_saving_a_page_as_it_stands_changes_nothing() -> None:
     assert [list(model.objects.values()) for model in (Tenant, Budget, Policy)] == before
 
 
+def test_how_calls_wait_and_answers_are_kept() -> None:
+    tenant = factories.make_tenant()
+    client, path = operator(), address("tenants_tenant_change", tenant.pk)
+    said = {
+        "cache": "all",
+        "cache_seconds": "60",
+        "semantic_model": "text-embedding-3-small",
+        "semantic_threshold": "0.925",
+        "prompt_cache": "auto",
+        "queue_seconds": "5",
+        "queue_length": "7",
+    }
+    assert (
+        submit(client, path, **{f"policy-0-{name}": text for name, text in said.items()}).status_code == 302
+    )
+    policy = Policy.objects.get()
+    assert (policy.cache, policy.cache_seconds, policy.prompt_cache) == ("all", 60, "auto")
+    assert (policy.semantic_model, policy.semantic_threshold) == ("text-embedding-3-small", 9_250)
+    assert (policy.queue_seconds, policy.queue_length) == (5, 7)
+    fields = shown_fields(client.get(path).content.decode())
+    assert {name: fields[f"policy-0-{name}"] for name in said} == said
+    refused = submit(client, path, **{"policy-0-semantic_threshold": "1.1"})
+    assert "Write 1 or less" in errors(refused)
+
+
 @pytest.mark.parametrize(
     ("amount", "said"),
     [

@@ -38,6 +38,11 @@ def test_a_tenants_key() -> None:
     assert key.expires_at.year == 2031
 
 
+def test_a_tenants_key_with_a_role() -> None:
+    factories.make_tenant()
+    assert issued("acme", "app", "--role", "owner")[0].roles == ["owner"]
+
+
 def test_a_platform_key() -> None:
     tenant = factories.make_tenant()
     key, _ = issued("ops", "--platform", "--role", "operator", "--role", "finance", "--for-tenant", "acme")
@@ -61,6 +66,7 @@ def test_a_platform_key_for_all() -> None:
         (("acme", "app", "--expires", "2031-13-01T00:00:00Z"), "is not a moment"),
         (("acme", "app", "--expires", "2031-01-01T00:00:00"), "with its zone"),
         (("acme", "app", "--role", "operator"), "for platform keys"),
+        (("ops", "--platform", "--role", "owner"), "for keys of a tenant"),
         (("acme", "app", "--for-tenant", "acme"), "Only platform keys"),
     ],
 )

@@ -61,7 +61,12 @@ def test_a_name_is_unique_among_live_keys_only() -> None:
 def test_rotation_keeps_the_old_key_for_a_while_and_its_bounds_for_good() -> None:
     tenant = factories.make_tenant()
     old, old_secret = key_issue(
-        tenant=tenant, name="app", project=factories.make_project(tenant), models=["gpt-4o-mini"]
+        tenant=tenant,
+        name="app",
+        project=factories.make_project(tenant),
+        models=["gpt-4o-mini"],
+        roles=["viewer"],
+        priority=7,
     )
     factories.make_limit(key=old)
     factories.make_budget(key=old)
@@ -77,6 +82,7 @@ def test_rotation_keeps_the_old_key_for_a_while_and_its_bounds_for_good() -> Non
         old.models,
         old.lineage,
     )
+    assert (new.roles, new.priority) == (["viewer"], 7)
     assert (new.rotated_from, new.grace_until, new.blocked) == (old, None, False)
     for bounds in (Limit, Budget):
         assert set(bounds.objects.values_list("key", flat=True)) == {old.pk, new.pk}

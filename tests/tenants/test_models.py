@@ -143,6 +143,16 @@ def test_only_platform_keys_reach_other_tenants() -> None:
     assert list(key.granted_tenants.all()) == [tenant]
 
 
+def test_a_tenants_key_has_a_members_roles_and_a_platform_key_its_own() -> None:
+    tenant = factories.make_tenant()
+    roles = ["owner", "developer", "finance", "viewer"]
+    assert factories.make_key(tenant, roles=roles)[0].roles == roles
+    for owner, role in ((None, "owner"), (None, "viewer"), (tenant, "operator")):
+        with pytest.raises(ValidationError, match=f"{role} is for") as refused:
+            factories.make_key(owner, "other", roles=["finance", role])
+        assert set(refused.value.message_dict) == {"roles"}
+
+
 @pytest.mark.parametrize(
     "fields",
     [{"networks": ["10.0.0.0/99"]}, {"networks": "10.0.0.0/8"}, {"models": [""]}, {"roles": ["root"]}],
@@ -151,6 +161,25 @@ def test_a_keys_odd_choices_are_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=next(iter(fields))):
         factories.make_key(None, **fields)
     assert not ApiKey.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"semantic_threshold": 10_001},
+        {"cache_seconds": 0},
+        {"prompt_cache": "on"},
+        {"queue_length": -1},
+    ],
+)
+def test_a_policys_odd_choices_are_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(fields))):
+        Policy(tenant=factories.make_tenant(), **fields).full_clean()
+
+
+def test_a_threshold_above_one_is_refused_by_the_table_too() -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Policy.objects.create(tenant=factories.make_tenant(), semantic_threshold=10_001)
 
 
 def test_a_policy_unsaved_is_the_default() -> None:

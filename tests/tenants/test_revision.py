@@ -9,7 +9,8 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from providers.models import Alias, Health, Model
+from providers.health import health_report
+from providers.models import Alias, Model
 from tenants.models import ApiKey, Credit, EndUser, LimitClass, Policy, Tenant
 from tenants.revision import current_revision
 from tests import factories
@@ -102,7 +103,7 @@ def test_what_is_no_configuration_does_not_move_it() -> None:
     deployment = factories.make_deployment(factories.make_model(), factories.make_provider())
     writes: list[Callable[[], object]] = [
         lambda: Credit.objects.create(tenant=tenant, amount_nano=1, note="gift"),
-        lambda: Health.objects.create(deployment=deployment, checked_at=timezone.now()),
+        lambda: health_report(deployment=deployment, upstream="m", ok=False),
         lambda: Feedback.objects.create(request_id="req-1", tenant_id=tenant.pk, score=100),
         lambda: factories.make_entry(tenant),
     ]

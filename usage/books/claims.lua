@@ -1,9 +1,6 @@
 -- The fourth part of the script: claims on an `Idempotency-Key`, as gateway/claims.py judges them.
 -- A claim: call, body, and the sealed answer once there is one.
 
-local CONFLICT, RUNNING, ANSWERED, LOST = 1, 2, 3, 4
-local CLAIMED_FOR = 86400000
-
 local function claim_key(name)
   return prefix .. 'i:' .. name
 end
@@ -19,7 +16,7 @@ local function judge_claim(name, body, id)
   elseif redis.call('HEXISTS', key, 'answer') == 1 then
     return ANSWERED
   end
-  return redis.call('EXISTS', prefix .. 'h:' .. found[1]) == 1 and RUNNING or LOST
+  return hold_of(found[1]) and RUNNING or LOST
 end
 
 local function put_claim(name, body, id)
@@ -38,7 +35,7 @@ local function close_claim(name, body, id, answer, is_free)
     return
   end
   put_claim(name, body, id)
-  if answer > 0 then
-    redis.call('HSET', claim_key(name), 'answer', ARGV[answer])
+  if answer then
+    redis.call('HSET', claim_key(name), 'answer', answer)
   end
 end

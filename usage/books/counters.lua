@@ -1,28 +1,37 @@
--- The second part of the script: counters, read once and written at the end.
+-- The second part of the script: accounts and their counters, read once and written at the end.
 
-local TURNED_FOR, ENDLESS = 691200000, 9007199254740992
-local CONCURRENCY = 3
 local counters = {}
 local turns = 0
 
-local function counter_at(key)
-  local counter = counters[key]
-  if not counter then
-    local found = redis.call('HMGET', key, 'start', 'end', 'spent', 'held', 'cooldown')
-    counter = {
-      start = found[1] and tonumber(found[1]),
-      ends = tonumber(found[2] or 0),
-      spent = tonumber(found[3] or 0),
-      held = tonumber(found[4] or 0),
-      cooldown = tonumber(found[5] or 0),
-    }
-    counters[key] = counter
+local function account_key(name)
+  return prefix .. 'a:' .. name
+end
+
+local function take_counter(key, found)
+  local start, ends, spent, held, cooldown = nil, 0, 0, 0, 0
+  if found then
+    start, ends, spent, held, cooldown = struct.unpack(COUNTER, found)
   end
+  local counter = {
+    start = start,
+    ends = ends,
+    spent = spent,
+    held = held,
+    cooldown = cooldown,
+    is_dirty = false,
+    is_moved = false,
+    is_places = false,
+  }
+  counters[key] = counter
   return counter
 end
 
+local function counter_at(key)
+  return counters[key] or take_counter(key, redis.call('GET', key))
+end
+
 local function current(name, unit)
-  local counter = counter_at(prefix .. 'a:' .. name)
+  local counter = counter_at(account_key(name))
   counter.is_places = unit == CONCURRENCY
   return counter
 end
@@ -37,23 +46,23 @@ local function add(counter, held, spent)
   counter.is_dirty = true
 end
 
--- The counter that a hold sits on: { account, start, end, unit, whether the window is a rate's }.
-local function seated(share)
-  local counter = current(share[1], share[4])
-  if counter.start == share[2] then
+-- The counter that a hold sits on, by account, start, unit, and whether the window is a rate's.
+local function seated(name, start, unit, is_rate)
+  local counter = current(name, unit)
+  if counter.start == start then
     return counter
   end
-  counter = counter_at(turned_key(share[1], share[2]))
-  counter.is_turned, counter.is_rate = true, share[5] == 1
+  counter = counter_at(turned_key(name, start))
+  counter.is_turned, counter.is_rate = true, is_rate == 1
   return counter.start and counter
 end
 
--- The same of a hold whose window was forgotten meanwhile: nothing but what it holds is known.
+-- The same of a share of a hold whose window was forgotten meanwhile: nothing but what it holds is known.
 local function seated_again(share, held)
-  local counter = seated(share)
+  local counter = seated(share.name, share.start, share.unit, share.is_rate)
   if not counter then
-    counter = counter_at(turned_key(share[1], share[2]))
-    counter.start, counter.ends, counter.held, counter.is_moved = share[2], share[3], held, true
+    counter = counter_at(turned_key(share.name, share.start))
+    counter.start, counter.ends, counter.held, counter.is_moved = share.start, share.ends, held, true
     turns = turns + 1
   end
   return counter
@@ -107,10 +116,6 @@ end
 -- Where an account's amounts are counted now.
 local function counter_of(account)
   local counter = account.counter
-  if not counter then
-    counter = current(account.name, account.unit)
-    account.counter = counter
-  end
   if not counter.start or counter.ends <= now then
     turn(account, counter)
   end
@@ -129,15 +134,13 @@ local function write(key, counter)
     redis.call('DEL', key)
     return
   end
-  redis.call('HSET', key, 'spent', whole(counter.spent), 'held', whole(counter.held))
-  if counter.is_moved then
-    redis.call(
-      'HSET', key, 'start', whole(counter.start), 'end', whole(counter.ends), 'cooldown', whole(counter.cooldown)
-    )
-  end
+  local packed =
+    struct.pack(COUNTER, counter.start, counter.ends, counter.spent, counter.held, counter.cooldown)
   local expiry = counter.is_turned and TURNED_FOR or counter.expiry
   if expiry then
-    redis.call('PEXPIRE', key, whole(expiry))
+    redis.call('SET', key, packed, 'PX', whole(expiry))
+  else
+    redis.call('SETRANGE', key, '0', packed) -- unlike SET it leaves the expiry as it is
   end
 end
 
@@ -147,4 +150,64 @@ local function write_counters()
       write(key, counter)
     end
   end
+end
+
+local function read_account(name, rows, index, key)
+  local at = (index - 1) * ACCOUNT_SIZE + 1
+  local unit, is_hard, limit, cooldown, length, start, ends, next = struct.unpack(ACCOUNT, rows, at)
+  local counter = counters[key]
+  counter.is_places = unit == CONCURRENCY
+  return {
+    name = name,
+    unit = unit,
+    limit = limit,
+    is_hard = is_hard == 1,
+    cooldown = cooldown,
+    length = length,
+    start = start,
+    ends = ends,
+    next = next,
+    counter = counter,
+  }
+end
+
+local function read_accounts()
+  local accounts, keys, rows = {}, {}, ARGV[NAMES_AT]
+  for index = 1, account_count do
+    keys[index] = account_key(ARGV[NAMES_AT + index])
+  end
+  for first = 1, account_count, AT_ONCE do
+    local found = redis.call('MGET', unpack(keys, first, math.min(first + AT_ONCE - 1, account_count)))
+    for at = 1, #found do
+      local key = keys[first + at - 1]
+      if not counters[key] then
+        take_counter(key, found[at])
+      end
+    end
+  end
+  for index = 1, account_count do
+    accounts[index] = read_account(ARGV[NAMES_AT + index], rows, index, keys[index])
+  end
+  return accounts
+end
+
+-- Accounts that orders name together, by their numbers; `rates` are those of requests and of tokens.
+local function read_sets(accounts)
+  local sets = {}
+  for number = 1, set_count do
+    local packed = ARGV[NAMES_AT + account_count + number]
+    local size = #packed / 4
+    local set = { struct.unpack('<' .. string.rep('I', size), packed) }
+    set[size + 1] = nil -- where the next value would begin
+    local rates = { {}, {} }
+    for at = 1, size do
+      local account = accounts[set[at]]
+      if account.unit <= TOKENS then
+        table.insert(rates[account.unit], at)
+      end
+    end
+    set.rates = rates
+    sets[number] = set
+  end
+  return sets
 end

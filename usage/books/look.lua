@@ -10,10 +10,8 @@ end
 
 local told = {}
 for index = 2, #ARGV do
-  local found = redis.call('HMGET', prefix .. 'a:' .. ARGV[index], 'end', 'spent', 'held', 'cooldown')
-  for place = 1, 4 do
-    found[place] = tonumber(found[place] or 0)
-  end
-  told[#told + 1] = found
+  local found = redis.call('GET', prefix .. 'a:' .. ARGV[index])
+  local counter = found and { struct.unpack('<ddddd', found) } or { 0, 0, 0, 0, 0 }
+  told[#told + 1] = { unpack(counter, 2, 5) }
 end
 return cmsgpack.pack({ redis.call('HGET', KEYS[1], 'status') or '', now, told })

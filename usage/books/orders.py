@@ -1,9 +1,11 @@
-"""Orders as the script on Redis reads them, and its answers: MessagePack, which Redis knows by itself.
+"""Orders as the script on Redis reads them, and its answers.
 
-Accounts are listed once a batch, and orders name them by their place in the list. Ledger lines travel
-beside the pack, each as an argument of its own.
+A batch is a list of arguments: its header, the accounts that its orders name, which accounts belong together,
+the orders, and then what each of them brings, such as its ledger line. Numbers are packed as in C, which the
+script reads without making a table of them. Its answer is MessagePack.
 """
 
+import struct
 from collections.abc import Mapping
 from typing import Literal
 from uuid import UUID
@@ -11,7 +13,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from gateway.accounts import LARGEST_AMOUNT, Account, Amounts, Hold, Settlement, Unit, uncovered_amounts
+from gateway.accounts import LARGEST_AMOUNT, Account, Hold, Settlement, Unit, uncovered_amounts
 from gateway.entry import Entry
 from gateway.windows import Window, window_bounds
 from usage.books.rows import copy_line
@@ -23,9 +25,16 @@ GRANTED, REFUSED, SWEPT, UNKNOWN, AWAY, MOVED, CLAIMED = 1, 2, 3, 4, 5, 6, 7
 _HOLD, _RENEWAL, _SETTLEMENT, _CORRECTION, _SWEEP = 1, 2, 3, 4, 5
 _UNITS: Mapping[Unit, int] = {"requests": 1, "tokens": 2, "concurrency": 3, "nano": 4}
 _RATES: tuple[Window, ...] = ("second", "minute", "hour")
-_FIELD = LINE.decode()
 
-_encode = msgspec.msgpack.Encoder().encode
+_pack_header = struct.Struct("<6d3I").pack
+_pack_account = struct.Struct("<2B6d").pack
+_pack_hold = struct.Struct("<2B32s7dIB").pack
+_pack_renewal = struct.Struct("<2B32s").pack
+_pack_settlement = struct.Struct("<2B32s2d2BI").pack
+_pack_amounts = struct.Struct("<4d").pack
+_pack_sweep = struct.Struct("<2B32sd").pack
+_NOBODY = b""
+"""Stands for the id of an order that is about no call."""
 
 
 TAIL, SUMMED, BLANK = 0, 1, 2
@@ -74,16 +83,15 @@ class Calendar:
     def __init__(self) -> None:
         self._bounds: dict[tuple[Window, str], tuple[int, int, int]] = {}
 
-    def row(self, account: Account, now_ms: int) -> tuple[str, int, int, bool, int, int, int, int, int]:
-        """An account as the script takes it."""
+    def row(self, account: Account, now_ms: int) -> bytes:
+        """An account as the script takes it, but for its name."""
         length, bounds = 0, (0, 0, 0)
         if account.length_ms or account.window in _RATES:
             length = window_bounds(account.window, account.zone, 0, account.length_ms)[1]
         else:
             bounds = self._bounds_of(account, now_ms)
         limit = min(account.limit, LARGEST_AMOUNT)
-        cooldown = account.cooldown_ms
-        return (account.id, _UNITS[account.unit], limit, account.hard, cooldown, length, *bounds)
+        return _pack_account(_UNITS[account.unit], account.hard, limit, account.cooldown_ms, length, *bounds)
 
     def _bounds_of(self, account: Account, now_ms: int) -> tuple[int, int, int]:
         key = (account.window, account.zone)
@@ -98,7 +106,7 @@ class Calendar:
 class Batch:
     """Orders of one shard, on their way to it."""
 
-    __slots__ = ("_calendar", "_indexes", "_lines", "_now_ms", "_orders", "_rows", "_sets", "accounts")
+    __slots__ = ("_arguments", "_calendar", "_indexes", "_now_ms", "_orders", "_rows", "_sets", "accounts")
 
     def __init__(self, calendar: Calendar, now_ms: int) -> None:
         self.accounts: list[Account] = []
@@ -106,73 +114,100 @@ class Batch:
         self._calendar = calendar
         self._now_ms = now_ms
         self._indexes: dict[int, int] = {}
-        self._rows: list[object] = []
-        self._sets: list[list[int]] = []
-        self._orders: list[object] = []
-        self._lines: list[bytes] = []
+        self._rows: list[bytes] = []
+        self._sets: list[bytes] = []
+        self._orders: list[bytes] = []
+        self._arguments: list[bytes] = []
 
     def add_hold(self, hold: Hold, *, again: bool = False) -> None:
         """Ask for a hold; one that was granted before is taken back whatever it does to limits."""
-        skeleton, amounts = hold.skeleton, hold.amounts
-        attempts = skeleton.lines[0].units if skeleton.lines else 1
-        places = self._set(hold.accounts)
-        line, charge = self._line(skeleton), skeleton.charge_nano
-        order = (_HOLD, hold.id.hex, _listed(amounts), places, line, charge, attempts, hold.revision, again)
-        claim = () if hold.claim is None else (hold.claim.key, hold.claim.body)
-        self._orders.append((*order, *claim))
+        skeleton, amounts, claim = hold.skeleton, hold.amounts, hold.claim
+        order = _pack_hold(
+            _HOLD,
+            again,
+            hold.id.hex.encode(),
+            amounts.requests,
+            amounts.tokens,
+            amounts.concurrency,
+            amounts.nano,
+            skeleton.charge_nano,
+            skeleton.lines[0].units if skeleton.lines else 1,
+            hold.revision,
+            self._set(hold.accounts),
+            claim is not None,
+        )
+        self._add(order, copy_line(skeleton))
+        if claim is not None:
+            self._arguments += (claim.key.encode(), claim.body.encode())
 
     def add_renewal(self, identifier: UUID) -> None:
         """Extend a lease."""
-        self._orders.append((_RENEWAL, identifier.hex))
+        self._orders.append(_pack_renewal(_RENEWAL, 0, identifier.hex.encode()))
 
     def add_settlement(self, settlement: Settlement, *, covered: bool = True) -> None:
         """Close a hold; one that is not `covered` by any spends from its accounts."""
         entry = settlement.entry
-        line = self._line(entry)
-        order = (_SETTLEMENT, entry.id.hex, settlement.tokens, entry.charge_nano, line, settlement.gives_back)
-        uncovered: tuple[object, object] = (False, False)
-        if not covered:
-            uncovered = self._set(settlement.hold.accounts), _listed(uncovered_amounts(settlement))
-        self._orders.append((*order, *uncovered, *self._claim(settlement)))
+        number = 0 if covered else self._set(settlement.hold.accounts)
+        order = (
+            _SETTLEMENT,
+            settlement.gives_back,
+            entry.id.hex.encode(),
+            settlement.tokens,
+            entry.charge_nano,
+        )
+        packed = _pack_settlement(*order, *_claim_flags(settlement), number)
+        self._add(packed, copy_line(entry))
+        if number:
+            spent = uncovered_amounts(settlement)
+            self._arguments.append(_pack_amounts(spent.requests, spent.tokens, spent.concurrency, spent.nano))
+        self._add_claim(settlement)
 
     def add_correction(self, correction: Entry, *, tokens: int, settlement: Settlement) -> None:
         """Turn what a swept call was booked at into what really happened, as its settlement says."""
         assert correction.corrects is not None  # noqa: S101
-        line = self._line(correction)
-        order = (_CORRECTION, correction.corrects.hex, tokens, correction.charge_nano, line)
-        self._orders.append((*order, *self._claim(settlement)))
+        order = (_CORRECTION, 0, correction.corrects.hex.encode(), tokens, correction.charge_nano)
+        packed = _pack_settlement(*order, *_claim_flags(settlement), 0)
+        self._add(packed, copy_line(correction))
+        self._add_claim(settlement)
 
     def add_sweep(self, at_most: int) -> None:
         """Close holds whose lease has ended."""
-        self._orders.append((_SWEEP, at_most))
+        self._orders.append(_pack_sweep(_SWEEP, 0, _NOBODY, at_most))
 
     def packed(self, header: Header) -> list[bytes]:
         """The arguments of the script."""
-        sender = (header.seen, header.seen_at, header.server, header.now_ms, header.lease_ms)
+        sender = (header.seen, header.seen_at, header.now_ms, header.lease_ms)
         limits = (header.backlog_at_most, header.rebuild_ms)
-        return [_encode((*sender, *limits, _FIELD, self._rows, self._sets, self._orders)), *self._lines]
+        counts = (len(self._rows), len(self._sets), len(self._orders))
+        return [
+            _pack_header(*sender, *limits, *counts),
+            header.server.encode(),
+            LINE,
+            b"".join(self._rows),
+            *[account.id.encode() for account in self.accounts],
+            *self._sets,
+            *self._orders,
+            *self._arguments,
+        ]
 
-    def _claim(self, settlement: Settlement) -> tuple[str, str, int, bool] | tuple[()]:
+    def _add(self, order: bytes, line: bytes) -> None:
+        self._orders.append(order)
+        self._arguments.append(line)
+
+    def _add_claim(self, settlement: Settlement) -> None:
         claim, answer = settlement.hold.claim, settlement.answer
-        if claim is None:
-            return ()
-        place = 0 if answer is None else self._argument(answer)
-        return claim.key, claim.body, place, settlement.entry.status == "failed"
-
-    def _line(self, entry: Entry) -> int:
-        return self._argument(copy_line(entry))
-
-    def _argument(self, value: bytes) -> int:
-        """The number of a value among the script's arguments; the first is the pack."""
-        self._lines.append(value)
-        return len(self._lines) + 1
+        if claim is not None:
+            self._arguments += (claim.key.encode(), claim.body.encode())
+            if answer is not None:
+                self._arguments.append(answer)
 
     def _set(self, accounts: tuple[Account, ...]) -> int:
         """The number of these accounts together: callers of the same key have the same."""
         indexes = self._indexes
         number = indexes.get(id(accounts))
         if number is None:
-            self._sets.append(self._places(accounts))
+            places = self._places(accounts)
+            self._sets.append(struct.pack(f"<{len(places)}I", *places))
             number = indexes[id(accounts)] = len(self._sets)
         return number
 
@@ -189,5 +224,8 @@ class Batch:
         return places
 
 
-def _listed(amounts: Amounts) -> tuple[int, int, int, int]:
-    return amounts.requests, amounts.tokens, amounts.concurrency, amounts.nano
+def _claim_flags(settlement: Settlement) -> tuple[int, bool]:
+    """Whether a settlement is about a claim, 2 if it brings its answer, and whether it frees its key."""
+    if settlement.hold.claim is None:
+        return 0, False
+    return 1 if settlement.answer is None else 2, settlement.entry.status == "failed"

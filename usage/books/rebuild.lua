@@ -30,17 +30,21 @@ end
 -- What the shard still knows of a window may be more than the ledger does, and never less than was held to.
 for _, row in ipairs(cmsgpack.unpack(ARGV[5])) do
   local name, start, ends, spent = unpack(row)
-  local key, now, held = prefix .. 'a:' .. name, milliseconds, 0
-  local known = redis.call('HMGET', key, 'start', 'end', 'spent', 'held')
-  if known[1] and (tonumber(known[1]) == start or tonumber(known[2]) > now) then
-    start, ends, held = tonumber(known[1]), tonumber(known[2]), tonumber(known[4])
-    spent = math.max(spent, tonumber(known[3]))
-  elseif known[1] then
-    local turned = prefix .. 'o:' .. name .. ':' .. known[1]
-    redis.call('RENAME', key, turned)
-    redis.call('PEXPIRE', turned, whole(TURNED_FOR))
+  local key, now, held, cooldown = prefix .. 'a:' .. name, milliseconds, 0, 0
+  local packed = redis.call('GET', key)
+  if packed then
+    local known = { struct.unpack('<ddddd', packed) }
+    if known[1] == start or known[2] > now then
+      start, ends, held, cooldown = known[1], known[2], known[4], known[5]
+      spent = math.max(spent, known[3])
+    else
+      local turned = prefix .. 'o:' .. name .. ':' .. whole(known[1])
+      redis.call('RENAME', key, turned)
+      redis.call('PEXPIRE', turned, whole(TURNED_FOR))
+      cooldown = known[5]
+    end
   end
-  redis.call('HSET', key, 'start', whole(start), 'end', whole(ends), 'spent', whole(spent), 'held', whole(held))
+  redis.call('SETRANGE', key, 0, struct.pack('<ddddd', start, ends, spent, held, cooldown))
   if ends < ENDLESS then
     redis.call('PEXPIRE', key, whole(ends - now + TURNED_FOR))
   end

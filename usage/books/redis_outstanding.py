@@ -75,9 +75,10 @@ class Outstanding:
             if isinstance(order, Hold):
                 self._open(order, receipt.now)
             elif isinstance(order, Settlement):
-                self.drop(order.entry.id)
-                tokens = errand.corrected_tokens or 0
-                closed.append(Closed(_without_long_answer(order), errand.correction, tokens))
+                closing = self._closing(order)
+                if closing is not None:
+                    tokens = errand.corrected_tokens or 0
+                    closed.append(Closed(_without_long_answer(closing), errand.correction, tokens))
         if closed:
             self.written.append(Written(_parts(receipt.last), receipt.now, closed))
 
@@ -119,6 +120,18 @@ class Outstanding:
     def put_back(self, lost: list[Written]) -> None:
         """Take up again what could not be posted."""
         self.written.extendleft(reversed(lost))
+
+    def _closing(self, order: Settlement) -> Settlement | None:
+        """How a settlement is to be posted again after a loss, if it ever closed anything.
+
+        One that came with its hold wrote its entry: lost, it must be written though the hold is lost too. If
+        that hold was not granted, there was never anything.
+        """
+        was_open = order.entry.id in self.holds
+        self.drop(order.entry.id)
+        if order.gives_back and order.entry.status == "cached":
+            return replace(order, gives_back=False) if was_open else None
+        return order
 
     def _open(self, hold: Hold, now_ms: int) -> None:
         known = self.holds.get(hold.id)

@@ -16,8 +16,11 @@ from usage.books.orders import Batch, Calendar, Header, Receipt, read_receipt
 from usage.books.shards import shard_key
 
 _FOLDER = Path(__file__).parent
-_PARTS = ("state.lua", "counters.lua", "holds.lua", "claims.lua", "books.lua")
-_SCRIPT = "\n".join((_FOLDER / part).read_text() for part in _PARTS).encode()
+_STATE, *_BODY, _ANSWER = (
+    (_FOLDER / f"{part}.lua").read_text()
+    for part in ("state", "counters", "holds", "claims", "books", "answer")
+)
+_SCRIPT = "\n".join((_STATE, "local function carry_out()", *_BODY, "end", _ANSWER)).encode()
 _DIGEST = sha1(_SCRIPT, usedforsecurity=False).hexdigest().encode()
 
 logger = logging.getLogger(__name__)

@@ -15,14 +15,15 @@ local function whole(number)
   return string.format('%.0f', number)
 end
 
-local function begin_anew(key, name, length, start, ends)
+local COUNTER = '<ddddd'
+
+local function begin_anew(key, packed, name, length)
+  local start, ends, spent, held = struct.unpack(COUNTER, packed)
   local turned = prefix .. 'o:' .. name .. ':' .. whole(start)
-  redis.call('RENAME', key, turned)
-  redis.call('HSET', turned, 'cooldown', '0')
-  redis.call('PEXPIRE', turned, whole(TURNED_FOR))
+  redis.call('SET', turned, struct.pack(COUNTER, start, ends, spent, held, 0), 'PX', whole(TURNED_FOR))
   local fresh = math.max(now, start + 1)
   ends = length > 0 and fresh + length or ends
-  redis.call('HSET', key, 'start', whole(fresh), 'end', whole(ends), 'spent', '0', 'held', '0', 'cooldown', '0')
+  redis.call('SET', key, struct.pack(COUNTER, fresh, ends, 0, 0, 0))
   if ends < ENDLESS then
     redis.call('PEXPIRE', key, whole(ends - now + TURNED_FOR))
   end
@@ -34,12 +35,12 @@ if status ~= 'ready' then
 end
 for index = 2, #ARGV, 2 do
   local key = prefix .. 'a:' .. ARGV[index]
-  local found = redis.call('HMGET', key, 'start', 'end')
-  local start, ends = tonumber(found[1] or 0), tonumber(found[2] or 0)
-  if found[1] and ends > now then
-    begin_anew(key, ARGV[index], tonumber(ARGV[index + 1]), start, ends)
-  elseif found[1] then
-    redis.call('HSET', key, 'cooldown', '0')
+  local packed = redis.call('GET', key)
+  local start, ends, spent, held = struct.unpack(COUNTER, packed or string.rep('\0', 40))
+  if packed and ends > now then
+    begin_anew(key, packed, ARGV[index], tonumber(ARGV[index + 1]))
+  elseif packed then
+    redis.call('SETRANGE', key, 0, struct.pack(COUNTER, start, ends, spent, held, 0))
   end
 end
 return 1

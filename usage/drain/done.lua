@@ -29,7 +29,12 @@ local function is_later(id, other)
   return milliseconds > other_milliseconds
 end
 
--- The last id up to which nothing is unread or in some drainer's hands.
+local function after(id)
+  local milliseconds, sequence = numbers(id)
+  return string.format('%.0f-%.0f', milliseconds, sequence + 1)
+end
+
+-- The last id up to which nothing is unread or in some drainer's hands, and the one that everything from there on has.
 local function finished()
   for _, found in ipairs(redis.call('XINFO', 'GROUPS', journal)) do
     local known = {}
@@ -38,22 +43,26 @@ local function finished()
     end
     if known['name'] == group then
       if known['pending'] == 0 then
-        return known['last-delivered-id']
+        return known['last-delivered-id'], after(known['last-delivered-id'])
       end
-      return before(redis.call('XPENDING', journal, group)[2])
+      local first = redis.call('XPENDING', journal, group)[2]
+      return before(first), first
     end
   end
-  return '0-0'
+  return '0-0', '0-1'
 end
 
 redis.call('XACK', journal, group, unpack(ids))
-local deleted = redis.call('XDEL', journal, unpack(ids))
-if aside > 0 and deleted > 0 then
+local mark, rest = finished()
+
+-- A stream loses its beginning at once, and a line from its middle with a search.
+if aside == 0 and is_later(rest, ids[#ids]) then
+  redis.call('XTRIM', journal, 'MINID', rest)
+elseif redis.call('XDEL', journal, unpack(ids)) > 0 and aside > 0 then
   redis.call('XADD', poisoned, '*', unpack(ARGV, 3, 2 + aside))
 end
 
 -- A shard without a state was wiped, and has to look like that until its books are rebuilt.
-local mark = finished()
 if redis.call('EXISTS', state) == 1 and is_later(mark, redis.call('HGET', state, 'drained') or '0-0') then
   redis.call('HSET', state, 'drained', mark)
 end

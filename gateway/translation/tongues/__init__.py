@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from gateway.catalog import Deployment
-from gateway.errors import InvalidRequest
+from gateway.errors import Untranslatable
 from gateway.translation.tongue import Tongue
 from gateway.translation.tongues.anthropic import AnthropicTongue
 from gateway.translation.tongues.bedrock import BedrockTongue
@@ -34,7 +34,7 @@ def tongue_for(deployment: Deployment) -> Tongue:
     """The tongue of one attempt."""
     prefix, model = named(deployment)
     if prefix not in TONGUES or not model:
-        raise InvalidRequest(
+        raise Untranslatable(
             "This deployment's model must begin with the format of its provider: "
             + ", ".join(f"`{one}/`" for one in TONGUES),
             param="model",

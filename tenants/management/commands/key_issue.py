@@ -8,6 +8,7 @@ from django.utils.dateparse import parse_datetime
 
 from tenants.keys import key_issue
 from tenants.models import ApiKey, Project, Tenant
+from tenants.roles import PLATFORM_ROLES, TENANT_ROLES
 
 
 class Command(BaseCommand):
@@ -29,7 +30,11 @@ class Command(BaseCommand):
         parser.add_argument("--expires", metavar="WHEN", help="such as 2031-01-01T00:00:00Z")
         parser.add_argument("--platform", action="store_true", help="a key of no tenant")
         parser.add_argument(
-            "--role", action="append", default=[], choices=("operator", "finance"), help="of a platform key"
+            "--role",
+            action="append",
+            default=[],
+            choices=dict.fromkeys((*PLATFORM_ROLES, *TENANT_ROLES)),
+            help=f"{' or '.join(PLATFORM_ROLES)} with --platform; else {', '.join(TENANT_ROLES)}",
         )
         parser.add_argument(
             "--for-tenant", action="append", default=[], metavar="NAME", help="a platform key may act for it"

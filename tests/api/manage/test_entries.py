@@ -161,3 +161,19 @@ def plan(sql: str) -> str:
 def reads_all(steps: str) -> bool:
     """Whether a step reads the table from one end to the other, or sorts what it read."""
     return any(word in steps for word in ("Seq Scan", "SCAN usage_ledgerentry", "TEMP B-TREE", "Sort  "))
+
+
+def test_entries_are_found_by_request_and_by_how_they_ended(acme: Tenant) -> None:
+    globex = factories.make_tenant("globex")
+    key, _ = factories.make_key(acme)
+    one = booked(acme, timedelta(minutes=3), request_id="one", key_id=key.pk)
+    again = booked(acme, timedelta(minutes=2), request_id="one", status="failed")
+    others = booked(globex, timedelta(minutes=1), request_id="one", status="failed")
+    hand = operator()
+    assert ids(hand.get("entries?request_id=one")) == [others, again, one]
+    assert ids(hand.get("entries?request_id=one&tenant=acme")) == [again, one]
+    assert ids(hand.get(f"entries?request_id=one&key={key.pk}")) == [one]
+    assert ids(member("alice", acme).get("entries?request_id=one&status=failed")) == [again]
+    assert ids(hand.get("entries?status=failed")) == [others, again]
+    assert ids(hand.get("entries?request_id=two")) == []
+    assert hand.refused("GET", "entries?status=lost", status=400)["param"] == "status"

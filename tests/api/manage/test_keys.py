@@ -77,7 +77,12 @@ def test_what_a_key_cannot_be_is_said_by_field(alice: Hand, acme: Tenant) -> Non
     for body, field in (
         ({"name": "app"}, "name"),
         ({"name": "new", "networks": ["everywhere"]}, "networks"),
-        ({"name": "new", "roles": ["operator"]}, "tenant"),
+        ({"name": "new", "roles": ["operator"]}, "roles"),
+        ({"name": "new", "roles": ["owner", 7]}, "roles"),
+        ({"name": "new", "roles": "owner"}, "roles"),
+        ({"name": "new", "roles": [["owner"], {}]}, "roles"),
+        ({"name": "new", "roles": 5}, "roles"),
+        ({"name": "new", "priority": 1_001}, "priority"),
         ({"name": "new", "all_tenants": True}, "tenant"),
         ({"name": "new", "granted_tenants": ["acme"]}, "granted_tenants"),
         ({"name": "new", "secret": "mine-mine-mine"}, "secret"),
@@ -91,6 +96,37 @@ def test_what_a_key_cannot_be_is_said_by_field(alice: Hand, acme: Tenant) -> Non
             "grace_seconds"
         }
     assert ApiKey.objects.count() == 1
+
+
+def test_a_key_has_roles_and_a_priority(alice: Hand) -> None:
+    issued = alice.post("keys", tenant="acme", name="app", roles=["owner"], priority=-5)
+    assert (issued["roles"], issued["priority"]) == (["owner"], -5)
+    told = alice.patch(f"keys/{issued['id']}", roles=["viewer", "finance"], priority=5)
+    assert (told["roles"], told["priority"]) == (["viewer", "finance"], 5)
+    plain = alice.post("keys", tenant="acme", name="plain")
+    assert (plain["roles"], plain["priority"]) == ([], 0)
+
+
+def test_nobody_gets_by_a_key_what_they_may_not_do_themselves(acme: Tenant) -> None:
+    bob = member("bob", acme, "developer")
+    owners, secret = factories.make_key(acme, "owners", roles=["owner"])
+    for method, path, body in (
+        ("POST", "keys", {"tenant": "acme", "name": "mine", "roles": ["owner"]}),
+        ("POST", "keys", {"tenant": "acme", "name": "mine", "roles": ["developer", "finance"]}),
+        ("PATCH", f"keys/{owners.pk}", {"networks": ["10.0.0.0/8"]}),
+        ("POST", f"keys/{owners.pk}/rotate", {}),
+    ):
+        assert bob.refused(method, path, body, status=403)["param"] == "roles"
+    assert ApiKey.objects.get().networks == []
+    for roles in ([["owner"]], 5, None):
+        assert "roles" in bob.refused("PATCH", f"keys/{owners.pk}", {"roles": roles})["fields"]
+    mine = bob.post("keys", tenant="acme", name="mine", roles=["developer"])
+    bob.refused("PATCH", f"keys/{mine['id']}", {"roles": ["owner"]}, status=403)
+    assert bob.post(f"keys/{mine['id']}/rotate")["roles"] == ["developer"]
+    assert bob.patch(f"keys/{owners.pk}", roles=["developer"])["roles"] == ["developer"]
+    factories.make_key(acme, "other", roles=["owner"])
+    assert bob.post(f"keys/{ApiKey.objects.get(name='other').pk}/revoke")["state"] == "revoked"
+    assert opens(secret)
 
 
 def test_a_platform_key_is_granted_tenants_and_then_others(acme: Tenant) -> None:

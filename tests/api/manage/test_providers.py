@@ -1,6 +1,7 @@
 """Providers, their secrets, models and where they run, aliases: by name, however often it is said."""
 
 import logging
+from typing import Any
 
 import pytest
 
@@ -120,6 +121,56 @@ def test_a_model_runs_where_it_is_said(hand: Hand) -> None:
     assert not Deployment.objects.exists()
     assert not Route.objects.exists()
     assert hand.ask("DELETE", f"models/{spare.name}").status_code == 204
+
+
+def test_how_a_model_is_routed_and_how_long_it_may_take(hand: Hand) -> None:
+    factories.make_provider()
+    said = {
+        "strategy": "sensitivity",
+        "sticky": "end_user",
+        "hedge": True,
+        "batch_size": 64,
+        "batch_ms": 20,
+        "connect_timeout_ms": None,
+        "first_byte_timeout_ms": 250,
+        "idle_timeout_ms": None,
+        "total_timeout_ms": 900_000,
+    }
+    runs = [{"provider": "echo", "quality": "0.875", "max_parallel": 4, "held_open": True}]
+    made = hand.put("models/m", **said, deployments=runs)
+    assert {name: made[name] for name in said} == said
+    row = Deployment.objects.get()
+    assert (row.quality, row.max_parallel, row.held_open) == (8_750, 4, True)
+    (told,) = made["deployments"]
+    assert (told["quality"], told["max_parallel"], told["held_open"]) == ("0.875", 4, True)
+    assert hand.put("models/m", deployments=[told]) == made
+    changed = hand.patch("models/m", sticky="", deployments=[{"provider": "echo", "quality": 1}])
+    assert (changed["sticky"], changed["deployments"][0]["quality"]) == ("", "1")
+    cleared = hand.patch("models/m", deployments=[{"provider": "echo", "quality": None}])
+    assert cleared["deployments"][0]["quality"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"strategy": "luck"}, "strategy"),
+        ({"sticky": "tenant"}, "sticky"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"batch_ms": 1_001}, "batch_ms"),
+        ({"idle_timeout_ms": 0}, "idle_timeout_ms"),
+        ({"deployments": [{"provider": "echo", "quality": 1.1}]}, "deployments[0].quality"),
+        ({"deployments": [{"provider": "echo", "quality": 0.00001}]}, "deployments[0].quality"),
+        ({"deployments": [{"provider": "echo", "quality": "sNaN"}]}, "deployments[0].quality"),
+        ({"deployments": [{"provider": "echo", "quality": "1e999999"}]}, "deployments[0].quality"),
+        ({"deployments": [{"provider": "echo", "quality": "good"}]}, "deployments"),
+    ],
+)
+def test_what_means_nothing_of_a_model_is_refused_by_field(
+    hand: Hand, body: dict[str, Any], field: str
+) -> None:
+    factories.make_provider()
+    assert set(hand.refused("PUT", "models/new", body)["fields"]) == {field}
+    assert not Model.objects.exists()
 
 
 def test_names_that_lead_nowhere_are_refused_by_field(hand: Hand) -> None:

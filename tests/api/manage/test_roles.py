@@ -22,10 +22,14 @@ EXPECTED = {
     "keys": (ISSUE, ISSUE, ISSUE, ISSUE, NONE, READ),
     "limits": (ALL, ALL, ALL, READ, NONE, READ),
     "budgets": (ALL, ALL, ALL, READ, READ, READ),
+    "limit-classes": (ALL, READ, READ, READ, NONE, READ),
+    "end-users": (ALL, ALL, ALL, READ, NONE, READ),
     "providers": (ALL, READ, READ, READ, NONE, READ),
     "provider-keys": (ALL, READ, READ, NONE, NONE, NONE),
     "models": (ALL, NONE, NONE, NONE, NONE, NONE),
+    "deployments": ("read breaker", NONE, NONE, NONE, NONE, NONE),
     "aliases": (ALL, NONE, NONE, NONE, NONE, NONE),
+    "defaults": (ALL, NONE, NONE, NONE, NONE, NONE),
     "prices": ("read add end", READ, READ, READ, READ, READ),
     "entries": (READ, READ, READ, READ, READ, READ),
 }
@@ -37,10 +41,14 @@ NEW: dict[str, dict[str, Any]] = {
     "keys": {"tenant": "acme", "name": "new"},
     "limits": LIMIT,
     "budgets": {"tenant": "acme", "amount_usd": "1", "window": "day"},
+    "limit-classes": {"name": "new"},
+    "end-users": {"tenant": "acme", "name": "new"},
     "providers": {"name": "new", "wire": "echo", "tenant": "acme"},
     "provider-keys": {"provider": "acmes", "name": "new", "tenant": "acme", **SECRET},
     "models": {"name": "new"},
+    "deployments": {},
     "aliases": {"name": "new", "target": "gpt-4o-mini"},
+    "defaults": {"kind": "embedding", "model": "gpt-4o-mini"},
     "prices": {"tenant": "acme", "model": "gpt-4o-mini", "meter": "output", "usd": "1"},
     "entries": {},
 }
@@ -50,10 +58,14 @@ CHANGED: dict[str, dict[str, Any]] = {
     "keys": {"models": ["gpt-4o-mini"]},
     "limits": {"amount": 2},
     "budgets": {"amount_usd": "2"},
+    "limit-classes": {"name": "other"},
+    "end-users": {"blocked": True},
     "providers": {"blocked": True},
     "provider-keys": {"blocked": True},
     "models": {"blocked": True},
+    "deployments": {"held_open": True},
     "aliases": {"target": "gpt-4o-mini"},
+    "defaults": {"model": "gpt-4o-mini"},
     "prices": {"source": "changed"},
     "entries": {"status": "failed"},
 }
@@ -69,10 +81,14 @@ def rows_of(tenant: Tenant) -> dict[str, Model]:
         "keys": factories.make_key(tenant)[0],
         "limits": factories.make_limit(tenant=tenant),
         "budgets": factories.make_budget(tenant=tenant),
+        "limit-classes": factories.make_limit_class(),
+        "end-users": factories.make_end_user(tenant),
         "providers": provider,
         "provider-keys": factories.make_provider_key(provider, tenant=tenant),
         "models": model,
+        "deployments": factories.make_deployment(model, provider),
         "aliases": factories.make_alias("small", model.name),
+        "defaults": factories.make_default("chat", model.name),
         "prices": factories.make_price(tenant=tenant),
         "entries": factories.make_entry(tenant),
     }
@@ -98,6 +114,7 @@ def tried(hand: Hand, noun: str, action: str, row: Model) -> list[int]:
         "rotate": [("POST", f"{one}/rotate", {})],
         "revoke": [("POST", f"{one}/revoke", {})],
         "end": [("POST", f"{one}/end", {})],
+        "breaker": [("POST", f"{one}/breaker", {"state": word}) for word in ("open", "auto", "closed")],
         "delete": [("DELETE", one, None)],
     }
     return [hand.ask(*request).status_code for request in requests[action]]
@@ -119,7 +136,7 @@ def test_a_cell_allows_what_it_says_and_nothing_else(role: str, noun: str) -> No
     allowed = EXPECTED[noun][ROLES.index(role)].split()
     known = frozenset[str]().union(*TABLE[noun].values())
     before = type(row)._default_manager.values().get(pk=row.pk)
-    for action in ("read", "add", "change", "rotate", "revoke", "end", "delete"):
+    for action in ("read", "add", "change", "rotate", "revoke", "end", "breaker", "delete"):
         statuses = tried(hand, noun, action, row)
         if action in allowed:
             assert set(statuses) <= {200, 201, 204}, (action, statuses)

@@ -20,12 +20,13 @@ OF_A_TENANT = (
     "keys",
     "limits",
     "budgets",
+    "end-users",
     "providers",
     "provider-keys",
     "prices",
     "entries",
 )
-WRITES = ("projects", "keys", "limits", "budgets", "tenants")
+WRITES = ("projects", "keys", "limits", "budgets", "end-users", "tenants")
 
 
 @pytest.fixture
@@ -92,7 +93,6 @@ def test_names_of_others_are_as_free_as_any(acme: Tenant, charlie: Hand) -> None
 
 def test_others_rows_are_no_choice(acme: Tenant, charlie: Hand) -> None:
     rows = rows_of(acme)
-    end_user = factories.make_end_user(acme)
     bound = {"amount": 1, "unit": "tokens", "window": "day"}
     for noun, body, field, theirs in (
         ("projects", {"name": "mine"}, "tenant", "acme"),
@@ -101,8 +101,9 @@ def test_others_rows_are_no_choice(acme: Tenant, charlie: Hand) -> None:
         ("keys", {"name": "mine", "tenant": "globex"}, "project", "acme/search"),
         ("limits", bound, "project", "acme/search"),
         ("limits", bound, "key", str(rows["keys"].pk)),
-        ("limits", bound, "end_user", str(end_user.pk)),
+        ("limits", bound, "end_user", str(rows["end-users"].pk)),
         ("budgets", {"amount_usd": "1"}, "tenant", "acme"),
+        ("end-users", {"name": "mine"}, "tenant", "acme"),
     ):
         answered = said(charlie, "POST", noun, {**body, field: theirs})
         assert answered[0] == 422
@@ -121,6 +122,7 @@ def test_filters_reach_nothing_further(acme: Tenant, charlie: Hand) -> None:
         f"projects?tenant={acme.pk}",
         f"limits?key={rows['keys'].pk}",
         f"entries?tenant={acme.pk}",
+        "end-users?tenant=acme",
         "entries?tenant=acme",
         f"entries?key={rows['keys'].pk}",
         "entries?model=gpt-4o-mini",

@@ -223,9 +223,28 @@ def test_the_parts_that_are_here_can_be_looked_at(make: Make, part: str) -> None
     assert getattr(make(fresh("m")), part) is not None
 
 
-@pytest.mark.parametrize(
-    "part",
-    ["rate_limiters", "deduplicator", "batcher", "cache", "kv_cache", "validation_manager", "feedback_loop"],
-)
-def test_the_parts_that_are_not_here_are_none(make: Make, part: str) -> None:
+SWITCHED: dict[str, dict[str, Any]] = {
+    "rate_limiters": {"rate_limit_config": {"requests_per_minute": 5}},
+    "deduplicator": {"enable_request_deduplication": True},
+    "batcher": {"enable_request_batching": True},
+    "cache": {"enable_caching": True},
+    "kv_cache": {"enable_kv_cache": True},
+    "validation_manager": {"enable_validation": True},
+    "feedback_loop": {"enable_feedback_loop": True},
+}
+
+
+@pytest.mark.parametrize("part", SWITCHED)
+def test_a_part_is_there_where_its_feature_is_on(make: Make, part: str) -> None:
     assert getattr(make(fresh("m")), part) is None
+    assert getattr(make(fresh("m"), **SWITCHED[part]), part) is not None
+
+
+def test_all_features_work_together(make: Make, stub: ProviderStub) -> None:
+    name = fresh("m")
+    fields: dict[str, Any] = {field: value for told in SWITCHED.values() for field, value in told.items()}
+    gateway = make(name, **fields)
+    for _ in range(2):
+        assert gateway.generate("hello", model=name).text == "Hello wide world"
+    assert "".join(gateway.generate("hello", model=name, stream=True)) == "Hello wide world"
+    assert gateway.check_health().status == "healthy"

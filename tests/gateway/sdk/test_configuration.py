@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 import gateway
-from gateway import CacheConfig, CircuitBreakerConfig, GatewayConfig, LiteLLMGateway, RateLimitConfig
+from gateway import CircuitBreakerConfig, GatewayConfig, LiteLLMGateway, RateLimitConfig
 from gateway.sdk.hosts import InvalidConfiguration, host_of
 from gateway.sdk.models import Models, timeouts_of
 
@@ -49,7 +49,11 @@ def test_the_defaults_are_those_of_the_document() -> None:
         "cache_config": None,
         "rate_limit_config": None,
         "circuit_breaker_config": None,
+        "vault": None,
         "validation_level": None,
+        "validation_repair": True,
+        "forbidden_words": [],
+        "routing_strategy": None,
         "batch_size": None,
         "batch_timeout": None,
         "api_keys": {},
@@ -62,32 +66,47 @@ def test_the_defaults_are_those_of_the_document() -> None:
 
 
 @pytest.mark.parametrize(
-    "field",
+    ("field", "feature"),
     [
-        {"enable_caching": True},
-        {"cache": object()},
-        {"cache_config": CacheConfig()},
-        {"enable_request_deduplication": True},
-        {"enable_request_batching": True},
-        {"batch_size": 8},
-        {"batch_timeout": 0.1},
-        {"enable_validation": True},
-        {"validation_level": "strict"},
-        {"enable_feedback_loop": True},
-        {"enable_kv_cache": True},
+        ({"batch_size": 8}, "enable_request_batching"),
+        ({"batch_timeout": 0.1}, "enable_request_batching"),
+        ({"validation_level": "strict"}, "enable_validation"),
+        ({"forbidden_words": ["secret"]}, "enable_validation"),
     ],
-    ids=lambda field: next(iter(field)),
 )
-def test_what_is_not_here_cannot_be_switched_on(field: dict[str, Any]) -> None:
+def test_what_belongs_to_a_feature_needs_it(field: dict[str, Any], feature: str) -> None:
     (name,) = field
-    with pytest.raises(ValidationError, match=f"{name} cannot be set: .* in this version"):
+    with pytest.raises(ValidationError, match=f"{name} cannot be set without {feature}"):
         GatewayConfig(**field)
+    told: dict[str, Any] = {feature: True, **field}
+    assert getattr(GatewayConfig(**told), name) == field[name]
+
+
+@pytest.mark.parametrize(
+    ("fields", "strategy"),
+    [
+        ({}, "weighted"),
+        ({"enable_kv_cache": True}, "affinity"),
+        ({"enable_feedback_loop": True}, "quality"),
+        ({"enable_feedback_loop": True, "enable_kv_cache": True}, "quality"),
+        ({"enable_kv_cache": True, "routing_strategy": "price"}, "price"),
+        ({"routing_strategy": "simple-shuffle"}, "weighted"),
+        ({"routing_strategy": "least-busy"}, "least_busy"),
+        ({"routing_strategy": "latency-based-routing"}, "latency"),
+        ({"routing_strategy": "cost-based-routing"}, "price"),
+    ],
+)
+def test_models_are_called_in_the_order_that_is_told(fields: dict[str, Any], strategy: str) -> None:
+    assert models_of(model_list=listed("echo/m"), **fields).snapshot().resolve("m").strategy == strategy
 
 
 @pytest.mark.parametrize(
     "field",
     [
         {"timeout": 0},
+        {"routing_strategy": "usage-based-routing"},
+        {"enable_validation": True, "validation_level": "lenient"},
+        {"enable_validation": True, "forbidden_words": [""]},
         {"timeout": float("inf")},
         {"max_retries": 0},
         {"retry_delay": -1},

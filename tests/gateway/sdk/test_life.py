@@ -131,10 +131,13 @@ def test_sums_are_told_by_tenant_and_for_all(make: Make) -> None:
     assert gateway.get_usage_stats("alice") | {"total_cost": 0} == {
         "total_requests": 2,
         "failed_requests": 0,
+        "cached_requests": 0,
         "unpriced_requests": 2,
         "total_tokens": 36,
         "prompt_tokens": 22,
         "completion_tokens": 14,
+        "cache_read_tokens": 0,
+        "cache_write_tokens": 0,
         "total_cost": 0,
     }
     assert gateway.get_usage_stats()["total_requests"] == 3

@@ -125,6 +125,26 @@ response = await gateway.generate_async(
     tenant_id="tenant_123"  # Rate limits scoped per tenant
 )
 """
+CACHING = """
+from gateway import CacheConfig
+
+config = GatewayConfig(
+    enable_caching=True,
+    cache_ttl=3600,  # Cache for 1 hour
+    cache_config=CacheConfig(
+        backend="memory"
+    )
+)
+
+gateway = LiteLLMGateway(config=config)
+
+# First call - hits LLM
+response1 = await gateway.generate_async("What is AI?")
+
+# Second call - returns cached result (faster, cheaper)
+response2 = await gateway.generate_async("What is AI?")
+print(response1.text == response2.text)
+"""
 HEALTH = """
 # Check gateway health
 health = gateway.check_health()
@@ -160,7 +180,7 @@ def run(blocks: list[str], tmp_path: Path, **environment: str) -> str:
 
 def test_the_examples_of_the_class_run_word_for_word(stub: ProviderStub, tmp_path: Path) -> None:
     told = run(
-        [FIRST, GENERATION, STREAMING, EMBEDDING, PROVIDERS, LIMITS, HEALTH],
+        [FIRST, GENERATION, STREAMING, EMBEDDING, PROVIDERS, CACHING, LIMITS, HEALTH],
         tmp_path,
         OPENAI_API_KEY="sk-alice",
         OPENAI_API_BASE=stub.url(),
@@ -171,6 +191,7 @@ def test_the_examples_of_the_class_run_word_for_word(stub: ProviderStub, tmp_pat
         "Hello wide world[0.25, -0.5]",
         "3",
         "Hello wide world",
+        "True",
         "Gateway is operational",
         "Total requests: 1",
         "Total cost: $0.00",

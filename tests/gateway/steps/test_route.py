@@ -4,16 +4,21 @@ from collections import Counter
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
+from gateway.catalog import Strategy
 from gateway.errors import NoProvider, NoSecureProvider, UnknownModel
 from gateway.steps.route import order_deployments
+from gateway.strategies import STRATEGIES
 from tests.support.clock import FakeClock
 from tests.support.engine import (
     BOUNDED,
     OTHER_TENANT,
     TENANT,
     Rig,
+    make_card,
     make_deployment,
+    make_facts,
     make_model,
     make_provider,
 )
@@ -24,29 +29,51 @@ from tests.support.script import (
 
 def test_lower_priority_numbers_come_first() -> None:
     model = make_model(*(make_deployment(name, priority=at) for name, at in (("c", 2), ("a", 0), ("b", 1))))
-    order = order_deployments(model, Random(1), lambda _: True)
+    order = order_deployments(model, make_facts, lambda _: True)
     assert [one.provider.name for one in order] == ["a", "b", "c"]
 
 
 def test_among_equals_ones_own_comes_first() -> None:
     own = make_deployment(provider=make_provider("own", tenant_id=TENANT), weight=0)
     model = make_model(make_deployment("shared", weight=1_000), own)
-    assert order_deployments(model, Random(1), lambda _: True)[0] is own
+    assert order_deployments(model, make_facts, lambda _: True)[0] is own
 
 
 def test_weights_are_shares() -> None:
     model = make_model(make_deployment("a", weight=3), make_deployment("b"), make_deployment("c", weight=0))
-    random = Random(7)
-    orders = [order_deployments(model, random, lambda _: True) for _ in range(4_000)]
+    facts = make_facts(random=Random(7))
+    orders = [order_deployments(model, lambda: facts, lambda _: True) for _ in range(4_000)]
     first = Counter(order[0].provider.name for order in orders)
     assert first["a"] == pytest.approx(3_000, rel=0.05)
     assert first["c"] == 0
     assert {order[2].provider.name for order in orders} == {"c"}
 
 
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy_keeps_to_priority_and_to_ones_own(strategy: Strategy) -> None:
+    own = make_deployment(provider=make_provider("own", tenant_id=TENANT), quality=0.1)
+    first = make_deployment("first", priority=-1, quality=0.1, cards=())
+    model = make_model(
+        make_deployment("idle", weight=0, quality=1.0), make_deployment("b", quality=0.9), own, first
+    )
+    order = order_deployments(replace(model, strategy=strategy), make_facts, lambda _: True)
+    assert [one.provider.name for one in order] == ["first", "own", "b", "idle"]
+
+
+async def test_the_models_strategy_decides(clock: FakeClock) -> None:
+    model = make_model(
+        make_deployment("dear", cards=(make_card("v1", input=9, output=9),), weight=1_000),
+        make_deployment("cheap", cards=(make_card("v1", input=1, output=1),)),
+    )
+    rig = Rig(completes(), clock=clock, models=[replace(model, strategy="price")])
+    for _ in range(3):
+        await rig.run()
+    assert set(rig.script.hosts) == {"cheap"}
+
+
 def test_what_cannot_be_used_is_left_out() -> None:
     model = make_model(make_deployment("a"), make_deployment("b"))
-    order = order_deployments(model, Random(1), lambda one: one.provider.name == "b")
+    order = order_deployments(model, make_facts, lambda one: one.provider.name == "b")
     assert [one.provider.name for one in order] == ["b"]
 
 

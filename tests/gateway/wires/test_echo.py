@@ -16,6 +16,11 @@ from tests.support.engine import (
     make_ask,
 )
 
+RECORDING = (
+    b'--end\r\nContent-Disposition: form-data; name="response_format"\r\n\r\n%b\r\n'
+    b'--end\r\nContent-Disposition: form-data; name="file"; filename="hello.wav"\r\n\r\nabc\r\n--end--\r\n'
+)
+
 
 def _ask(path: str = "/chat/completions", **members: Any) -> tuple[int, bytes]:
     body = msgspec.json.encode({"model": "echo", **members})
@@ -83,6 +88,44 @@ def test_it_goes_on_from_texts_and_tokens_alike() -> None:
     told = msgspec.json.decode(body)
     assert [choice["text"] for choice in told["choices"]] == ["one two", "3", "4 5"]
     assert told["usage"]["prompt_tokens"] == 5
+    told = msgspec.json.decode(_ask("/completions", prompt=[1, 2, 3])[1])
+    assert [choice["text"] for choice in told["choices"]] == ["1 2 3"]
+    told = msgspec.json.decode(_ask("/completions", prompt="one two three", max_tokens=2)[1])
+    assert [(one["text"], one["finish_reason"]) for one in told["choices"]] == [("one two ", "length")]
+
+
+def test_it_flags_one_word_and_puts_documents_in_the_order_of_the_question() -> None:
+    _, body = _ask("/moderations", input=["be kind", "no Violence here"])
+    assert [one["flagged"] for one in msgspec.json.decode(body)["results"]] == [False, True]
+    _, body = _ask(
+        "/rerank", query="a red apple", documents=["blue", {"text": "a red apple"}, "red"], top_n=2
+    )
+    results = msgspec.json.decode(body)["results"]
+    assert [(one["index"], one["relevance_score"]) for one in results] == [(1, 1.0), (2, 1 / 3)]
+
+
+def test_it_draws_each_picture_of_a_prompt_in_another_colour() -> None:
+    drawn = [one["b64_json"] for one in msgspec.json.decode(_ask("/images/generations", n=2)[1])["data"]]
+    assert len(set(drawn)) == 2
+    assert all(b64decode(one).startswith(b"\x89PNG") for one in drawn)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "began"),
+    [
+        ("json", b'{"text":"hello.wav: 3 bytes"'),
+        ("verbose_json", b'{"task":"transcribe"'),
+        ("text", b"hello.wav: 3 bytes\n"),
+        ("srt", b"1\n00:00:00,000"),
+        ("vtt", b"WEBVTT\n\n"),
+    ],
+)
+def test_it_writes_down_in_the_format_that_is_asked_for(wanted: str, began: bytes) -> None:
+    headers = {"content-type": "multipart/form-data; boundary=end"}
+    request = Request(url="echo:/audio/transcriptions", headers=headers, body=RECORDING % wanted.encode())
+    status, _, pieces = answer(request)
+    assert status == 200
+    assert b"".join(pieces).startswith(began)
 
 
 @pytest.mark.parametrize(

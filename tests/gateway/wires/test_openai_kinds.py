@@ -78,7 +78,11 @@ def test_responses_are_native_only_where_the_host_has_them() -> None:
     ("kind", "body", "usage"),
     [
         ("image", b'{"data":[{},{}]}', Usage(image=2)),
-        ("image", b'{"data":[{}],"usage":{"input_tokens":5,"output_tokens":9}}', Usage(input=5, image_out=9)),
+        (
+            "image",
+            b'{"data":[{}],"usage":{"input_tokens":5,"output_tokens":9}}',
+            Usage(input=5, image_out=9, image=1),
+        ),
         ("rerank", b'{"results":[{}],"usage":{"total_tokens":7}}', Usage(input=7)),
         ("rerank", b'{"results":[{}],"meta":{"billed_units":{"search_units":2}}}', Usage(search=2)),
         ("rerank", b'{"results":[{}],"meta":{"billed_units":{"search_units":-1}}}', None),

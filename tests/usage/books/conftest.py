@@ -7,16 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
-from django.core.management import call_command
-from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.utils import ConnectionHandler
-from pytest_django import DjangoDbBlocker
 from redis import Redis
 
 from gateway.memory import MemoryBooks
-from gateway_project.database import database_settings
 from tests.support.clock import FakeClock
+from tests.support.prepared import migrated_home
 from tests.support.redis_server import OwnRedis, own_redis
 from tests.usage.books.losses import rebuild
 from tests.usage.books.shops import Ledger, RedisShop, Shop, TallyShop, make_ready
@@ -27,19 +22,9 @@ Open = Callable[..., Awaitable[RedisBooks]]
 
 
 @pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> Path:
+def migrated_file() -> Path:
     """An empty database with every table and trigger."""
-    path = tmp_path_factory.mktemp("books") / "migrated.sqlite3"
-    config = database_settings(url=f"sqlite:///{path}", home=settings.GATEWAY_HOME, synchronous="NORMAL")
-    own = connections[DEFAULT_DB_ALIAS]
-    with django_db_blocker.unblock():
-        connections[DEFAULT_DB_ALIAS] = ConnectionHandler({DEFAULT_DB_ALIAS: config})[DEFAULT_DB_ALIAS]
-        try:
-            call_command("migrate", verbosity=0)
-            connections[DEFAULT_DB_ALIAS].close()
-        finally:
-            connections[DEFAULT_DB_ALIAS] = own
-    return path
+    return migrated_home() / "gateway.sqlite3"
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from gateway.entry import Line
 from gateway.memory import MemoryBooks
 from gateway.ports import Books
 from tests.support.clock import FakeClock
+from tests.support.counters import read_counter
 from usage.books.redis import RedisBooks
 from usage.books.redis_recovery import Spent
 from usage.books.rows import COLUMNS
@@ -91,19 +92,21 @@ class RedisShop:
         self.clock = clock
 
     def windows(self, account: Account) -> dict[int, Counts]:
-        """The hashes of every shard that has any."""
+        """The counters of every shard that has any."""
         found = {}
         for key in [*self.keys(f"a:{account.id}"), *self.keys(f"o:{account.id}:*")]:
-            told: Any = self.redis.hgetall(key)
-            found[int(told[b"start"])] = (int(told[b"spent"]), int(told[b"held"]))
+            told: Any = self.redis.get(key)
+            counter = read_counter(told)
+            found[counter.start] = (counter.spent, counter.held)
         return found
 
     def open_holds(self) -> set[UUID]:
         """What is kept of holds, which is what has a lease."""
-        kept = {key.rpartition(":")[2] for key in self.keys("h:*")}
+        kept: list[Any] = [self.redis.hkeys(shard_key(shard, "holds")) for shard in range(SHARDS)]
+        lines: list[Any] = [self.redis.hkeys(shard_key(shard, "lines")) for shard in range(SHARDS)]
         leased: list[Any] = [self.redis.zrange(shard_key(shard, "leases"), 0, -1) for shard in range(SHARDS)]
-        assert kept == {name.decode() for names in leased for name in names}
-        return {UUID(name) for name in kept}
+        assert list(map(set, kept)) == list(map(set, leased)) == list(map(set, lines))
+        return {UUID(name.decode()) for names in kept for name in names}
 
     async def rows(self) -> list[Row]:
         """The lines of all journals; the ledger takes the first line of an id."""

@@ -58,7 +58,8 @@ async def settled_late(shop: RedisShop) -> Settlement:
 
 
 Book = Callable[[RedisShop], Awaitable[Settlement]]
-WAYS = pytest.mark.parametrize("book", [settled_without_hold, settled, mended, settled_late])
+MARKED_SHORTLY = [settled_without_hold, settled, mended]
+WAYS = pytest.mark.parametrize("book", [*MARKED_SHORTLY, settled_late])
 
 
 def drain(shop: RedisShop, ledger: Ledger) -> None:
@@ -81,7 +82,7 @@ async def test_what_was_booked_long_ago_is_not_booked_again(
     assert (counted(redis_shop, BUDGET), counted(redis_shop, CALLS)) == before
 
 
-@WAYS
+@pytest.mark.parametrize("book", MARKED_SHORTLY)
 async def test_nor_is_it_while_its_line_is_on_its_way(
     book: Book, redis_shop: RedisShop, ledger: Ledger
 ) -> None:
@@ -93,6 +94,26 @@ async def test_nor_is_it_while_its_line_is_on_its_way(
     drain(redis_shop, ledger)
     await redis_shop.books.post([order])
     assert (counted(redis_shop, BUDGET), counted(redis_shop, CALLS)) == before
+
+
+async def test_a_call_that_was_swept_is_remembered_for_a_day(redis_shop: RedisShop) -> None:
+    """Whatever is settled beside it: calls of the same seconds share a key and its expiry."""
+    order = await settled_late(redis_shop)
+    before = counted(redis_shop, BUDGET), counted(redis_shop, CALLS)
+    await redis_shop.books.post([settlement(await grant(redis_shop.books, 50, CALLS), 50)])
+    counts = counted(redis_shop, CALLS)
+    redis_shop.age(ELEVEN_MINUTES)
+    await redis_shop.books.post([order])
+    assert (counted(redis_shop, BUDGET), counted(redis_shop, CALLS)) == (before[0], counts)
+    assert redis_shop.keys("d:*")
+
+
+async def test_a_call_that_was_settled_is_forgotten_soon(redis_shop: RedisShop) -> None:
+    await settled(redis_shop)
+    redis_shop.age(590)
+    assert redis_shop.keys("d:*")
+    redis_shop.age(20)
+    assert redis_shop.keys("d:*") == []
 
 
 async def test_a_new_settlement_waits_for_an_old_journal_and_is_booked_then(

@@ -51,5 +51,11 @@ def test_texts_stay_as_they_are(works: Works, text: str) -> None:
     assert {name: getattr(row, name) for name in plain(entry)} == plain(entry)
 
 
+@pytest.mark.parametrize("text", ["a\tb", "a\nb", "a\rb", "a\\b", "\\N"])
+def test_one_character_that_says_more_is_enough(works: Works, text: str) -> None:
+    """Elsewhere in the line there is none: JSON would bring a backslash along."""
+    assert drained(works, make_entry(project=text)).project == text
+
+
 def test_a_null_character_is_dropped(works: Works) -> None:
     assert drained(works, make_entry(project="a\x00b")).project == "ab"

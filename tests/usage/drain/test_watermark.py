@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import closing
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -46,6 +47,12 @@ def read(journal: Journal, count: int) -> list[Waiting]:
     return found
 
 
+def left(works: Works) -> list[bytes]:
+    """What is still in the journal of the shard."""
+    found: Any = works.redis.xrange(journal_key(0))
+    return [identifier for identifier, _ in found]
+
+
 @pytest.fixture
 async def redis(works: Works) -> AsyncIterator[Redis]:
     async with Redis.from_url(works.server.url) as redis:
@@ -75,6 +82,19 @@ def test_it_stops_before_what_nobody_has_read(works: Works) -> None:
         one.finish(in_hand)
         assert works.mark() == in_hand[-1].id
         assert parts(in_hand[-1].id) < parts(unread[0])
+
+
+def test_what_others_have_in_hand_stays_in_the_journal(works: Works) -> None:
+    with closing(joined(works)) as one, closing(joined(works)) as other:
+        takers = (one, other, one)
+        written, hands = zip(*[(write(works, 2), read(taker, 2)) for taker in takers], strict=True)
+        one.finish(hands[2])
+        assert left(works) == [*written[0], *written[1]]
+        one.finish(hands[0])
+        assert left(works) == written[1]
+        unread = write(works, 2)
+        other.finish(hands[1])
+        assert left(works) == unread
 
 
 def test_it_never_moves_back(works: Works) -> None:

@@ -1,0 +1,204 @@
+"""Why calls went as they did: what the ledger does not tell of them, kept for a while by this process.
+
+Those that were refused, failed or went another way than usual have a ring of their own, so that the many
+whose deployments were merely put in order do not push them out. Calls of which their entry tells all are not
+kept.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Collection, Iterable
+from heapq import nlargest
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gateway.call import Attempt, Call, Reply
+from gateway.errors import GatewayError, RevisionMoved
+from gateway.once import REFUSALS, ClaimTaken
+from gateway.ports import Clock
+from gateway.principal import Principal
+from gateway.tab import Tab
+
+KEPT_AT_MOST = 5_000
+"""Calls, in either ring."""
+KEPT_SECONDS = 3_600.0
+FOUND_AT_MOST = 20
+"""Calls that one request id may lead to: callers choose such ids, and may choose the same again and again."""
+
+LONGEST_NAME = 200
+"""Characters of a model's name: no caller says here how much is kept."""
+
+_USUAL = frozenset({"ordered", "left_out", "cache"})
+"""What is decided of calls that go as they should."""
+_LEFT = "caller_left"
+_TOLD_AGAIN = 200
+
+Note = tuple[str, str, str]
+
+
+class Reasons(Struct, frozen=True, kw_only=True, gc=False):
+    """What is known of one call beside its entry; nothing of what was asked or answered."""
+
+    call_id: UUID
+    request_id: str
+    at_ms: int
+    tenant_id: UUID
+    tenant: str
+    key: str
+    model_asked: str
+    model: str = ""
+    status: int | None = None
+    """As it was answered; None where nobody was there any more."""
+    code: str = ""
+    """What went wrong."""
+    candidates: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    waited_ms: int = 0
+    position: int = 0
+    cache: str = "bypass"
+
+    @property
+    def is_unusual(self) -> bool:
+        """Whether it went another way than most."""
+        return bool(self.code or self.waited_ms) or any(note[0] not in _USUAL for note in self.notes)
+
+
+class Testimony(Struct, frozen=True, kw_only=True):
+    """What processes know of a request id, the newest first."""
+
+    found: tuple[Reasons, ...] = ()
+    is_whole: bool = True
+    """All processes were heard."""
+
+
+class Recent:
+    """The latest reasons of a process."""
+
+    def __init__(self, clock: Clock, *, most: int = KEPT_AT_MOST, seconds: float = KEPT_SECONDS) -> None:
+        self._clock = clock
+        self._most = most
+        self._seconds = seconds
+        self._usual: _Ring = OrderedDict()
+        self._unusual: _Ring = OrderedDict()
+        self._named: dict[str, set[UUID]] = {}
+
+    def __len__(self) -> int:
+        return len(self._usual) + len(self._unusual)
+
+    def answered(self, tab: Tab, reply: Reply) -> None:
+        """A call was answered of which there is something to say."""
+        self.keep(_reasons(self._clock, tab.call, tab.principal, tab, reply.status, ""))
+
+    def ended(self, call: Call, principal: Principal, tab: Tab | None, error: BaseException) -> None:
+        """A call was not answered; without a tab it was refused before its accounts were known."""
+        end = _end_of(error)
+        if end is not None:
+            self.keep(_reasons(self._clock, call, principal, tab, *end))
+
+    def keep(self, reasons: Reasons) -> None:
+        """Keep the reasons of one call, in the place of what is kept of it already."""
+        name = reasons.call_id
+        for ring in (self._usual, self._unusual):
+            ring.pop(name, None)
+        ring = self._unusual if reasons.is_unusual else self._usual
+        now = self._clock.monotonic()
+        ring[name] = now, reasons
+        self._named.setdefault(reasons.request_id, set()).add(name)
+        self._forget(ring, now)
+
+    def find(self, request_id: str, tenants: Collection[UUID] | None = None) -> list[Reasons]:
+        """The newest calls of a request id, the newest first: of these tenants, or of all."""
+        now = self._clock.monotonic()
+        self._forget(self._usual, now)
+        self._forget(self._unusual, now)
+        known = [
+            (self._unusual.get(name) or self._usual[name])[1] for name in self._named.get(request_id, ())
+        ]
+        return newest(one for one in known if tenants is None or one.tenant_id in tenants)
+
+    def _forget(self, ring: "_Ring", now: float) -> None:
+        """Drop what is too old or too much."""
+        while ring:
+            name, (kept_at, oldest) = next(iter(ring.items()))
+            if len(ring) <= self._most and now - kept_at < self._seconds:
+                break
+            del ring[name]
+            names = self._named[oldest.request_id]
+            names.discard(name)
+            if not names:
+                del self._named[oldest.request_id]
+
+
+_Ring = OrderedDict[UUID, tuple[float, Reasons]]
+
+
+class OneProcess:
+    """Asks this process alone."""
+
+    def __init__(self, recent: Recent) -> None:
+        self._recent = recent
+
+    async def find(self, request_id: str, tenants: Collection[UUID] | None) -> Testimony:
+        """What it knows."""
+        return Testimony(found=tuple(self._recent.find(request_id, tenants)))
+
+    async def listen(self) -> None:
+        """Nobody else asks."""
+
+    async def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+def newest(found: Iterable[Reasons]) -> list[Reasons]:
+    """The newest of these, the newest first."""
+    return nlargest(FOUND_AT_MOST, found, key=lambda one: one.call_id)
+
+
+def _end_of(error: BaseException) -> tuple[int | None, str] | None:
+    """Status and code; None where the call is only begun anew."""
+    match error:
+        case RevisionMoved():
+            return None
+        case ClaimTaken():
+            refusal = REFUSALS.get(error.claimed.state)
+            return (_TOLD_AGAIN, "") if refusal is None else (refusal.status, refusal.code)
+        case GatewayError():
+            return error.status, error.code
+        case asyncio.CancelledError():
+            return None, _LEFT
+        case _:
+            return GatewayError.status, GatewayError.code
+
+
+def _reasons(
+    clock: Clock, call: Call, principal: Principal, tab: Tab | None, status: int | None, code: str
+) -> Reasons:
+    known = Reasons(
+        call_id=call.id,
+        request_id=call.origin.request_id,
+        at_ms=round(clock.now() * 1000) if tab is None else tab.skeleton.at_ms,
+        tenant_id=principal.tenant_id,
+        tenant=principal.tenant,
+        key=principal.key,
+        model_asked=call.ask.model[:LONGEST_NAME],
+        status=status,
+        code=code,
+    )
+    if tab is None:
+        return known
+    notes = list(tab.notes)
+    if tab.bypass and tab.attempts:
+        notes.append(("cache", "bypass", tab.bypass))
+    return replace(
+        known,
+        model=tab.model.name,
+        candidates=tuple(tab.candidates),
+        notes=tuple(notes),
+        attempts=tuple(tab.attempts),
+        waited_ms=round(tab.waited * 1000),
+        position=tab.position,
+        cache=tab.cache,
+    )

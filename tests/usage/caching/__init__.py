@@ -1,0 +1,1 @@
+"""Tests of the stores of kept answers."""

@@ -1,0 +1,1 @@
+"""Kept answers that several processes share, on Redis."""
