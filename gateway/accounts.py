@@ -104,6 +104,9 @@ class Settlement(Struct, frozen=True, kw_only=True, gc=False):
     """Sealed, for whoever repeats the call with its `Idempotency-Key`; empty if it is too long to keep."""
     gives_back: bool = False
     """Closes a hold that no provider heard of; where there is none, nothing is written."""
+    opens: bool = False
+    """Opens its hold too: what the call came to was known before it was admitted. If it is refused,
+    nothing is written."""
 
 
 Order = Hold | Renewal | Settlement

@@ -12,11 +12,10 @@ from gateway.call import Outcome, Reply
 from gateway.entry import Entry
 from gateway.errors import BooksAway, GatewayError, RevisionMoved
 from gateway.once import ClaimTaken
-from gateway.ports import Ledger
 from gateway.steps.admit import refuse
 from gateway.steps.fit import admit_smaller
 from gateway.steps.settle import settlement_of, with_answer
-from gateway.tab import LEAST_SECONDS, Tab, failed_at, served_by
+from gateway.tab import Tab, failed_at, served_by
 
 if TYPE_CHECKING:
     from gateway.pipeline import Gateway
@@ -29,7 +28,6 @@ class Admitted:
         self._gateway = gateway
         self._tab = tab
         self._entry: Entry = tab.skeleton
-        self._settled = False
 
     async def __aenter__(self) -> "Admitted":
         verdict = await self._admit()
@@ -41,14 +39,13 @@ class Admitted:
         if verdict.refusal is not None:
             raise self._refused(verdict.refusal)
         self._tab.rates = verdict.rates
-        if not self._settled:
-            self._gateway.open.add(self._tab)
+        self._gateway.open.add(self._tab)
         return self
 
     def _refused(self, refusal: Refusal) -> GatewayError:
         """The error; of a call that waited it tells that too."""
         tab, error = self._tab, refuse(refusal)
-        tab.note("refused", refusal.account.told, f"retry after {refusal.retry_ms} ms")
+        tab.note_refused(refusal)
         if tab.waited:
             error.outcome = Outcome(
                 reply=Reply(status=error.status, content_type="", body=b""),
@@ -61,8 +58,6 @@ class Admitted:
     async def _admit(self) -> Verdict:
         tab, teller = self._tab, self._gateway.teller
         try:
-            if tab.kept is not None:
-                return await self._pass()
             verdict = await teller.admit(tab.hold)
             if verdict.refusal is not None:
                 counter = self._gateway.counter
@@ -72,7 +67,7 @@ class Admitted:
             return verdict
         except BooksAway:
             if tab.principal.policy.books_away == "allow" and tab.hold.claim is None:
-                tab.note("let_in", "books", "books_unavailable")
+                tab.note_let_in()
                 return await teller.let_in(tab.hold)
             teller.give_back(tab.hold)  # it may have been opened, and nobody have heard of it
             raise
@@ -98,21 +93,9 @@ class Admitted:
         finally:
             tab.note_wait(refusal.account.told, gateway.clock.monotonic() - now)
 
-    async def _pass(self) -> Verdict:
-        """An answer that is there already is settled as it is admitted: one way to the books for both."""
-        gateway, tab = self._gateway, self._tab
-        settlement = await settlement_of(tab, monotonic=gateway.clock.monotonic(), counter=gateway.counter)
-        verdict = await gateway.teller.admit_settled(settlement)
-        self._entry, self._settled = settlement.entry, verdict.refusal is None and not verdict.revision
-        return verdict
-
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._settled:
-            if self._gateway.ledger is not None:
-                await self._commit(self._gateway.ledger)
-            return
         if kind is None and (self._tab.usage is not None or self._tab.is_paid_for):
             await self._settle()  # its order is queued before it first waits, and then goes through
             return
@@ -142,12 +125,8 @@ class Admitted:
         gateway.queue.settled(tab.hold.accounts)
         tab.entry = self._entry
         if gateway.ledger is not None:
-            await self._commit(gateway.ledger)
-
-    async def _commit(self, ledger: Ledger) -> None:
-        """The answer waits for the ledger too."""
-        left = max(LEAST_SECONDS, self._tab.seconds_left(self._gateway.clock.monotonic()))
-        await ledger.commit(self._entry, within=left)
+            within = tab.seconds_to_commit(gateway.clock.monotonic())
+            await gateway.ledger.commit(self._entry, within=within)
 
     def outcome(self, reply: Reply) -> Outcome:
         """What the caller is told."""

@@ -10,8 +10,6 @@ import logging
 from collections.abc import Awaitable, Iterable, Sequence
 from uuid import UUID
 
-from msgspec.structs import replace
-
 from gateway.accounts import Hold, Order, Renewal, Settlement, Verdict, past_limits
 from gateway.entry import abandoned_entry
 from gateway.errors import BooksAway
@@ -59,16 +57,12 @@ class Teller:
             raise
 
     async def admit_settled(self, settlement: Settlement) -> Verdict:
-        """Open a hold and close it in one post: what the call came to was known before it was admitted.
+        """Open a hold and close it at once: what the call came to was known before it was admitted."""
+        return await self._enqueue(settlement, HOLD_SECONDS)
 
-        If it is refused, nothing is written.
-        """
-        opened = self._enqueue(settlement.hold, HOLD_SECONDS, opens=True)
-        closed = self._enqueue(replace(settlement, gives_back=True), HOLD_SECONDS)
-        verdict = await opened
-        if verdict.refusal is None and not verdict.revision:
-            await closed
-        return verdict
+    async def put_by(self, settlement: Settlement) -> None:
+        """Keep on disk what the books cannot take now."""
+        await self._spill.keep(settlement)
 
     async def let_in(self, hold: Hold) -> Verdict:
         """Admit without the books: the hold is on disk when this returns, should the process die."""
@@ -149,9 +143,7 @@ class Teller:
         """Tell those who wait; what the books could not carry out is left."""
         refused: list[_Waiting] = []
         for waiting, verdict in zip(batch, verdicts, strict=True):
-            if refused and _follows(waiting[0], refused):
-                refused.append(waiting)
-            elif not verdict.failed:
+            if not verdict.failed:
                 self._deliver(waiting, verdict)
             elif verdict.hopeless:
                 self._fail(waiting, BooksAway())
@@ -183,7 +175,7 @@ class Teller:
                 self._waiting.append(waiting)
                 if opens and isinstance(order, Hold):
                     self._repeated.add(order.id)
-            elif isinstance(order, Settlement) and not order.gives_back:
+            elif isinstance(order, Settlement) and not (order.gives_back or order.opens):
                 keeping.append(self._keep(waiting, order))
             else:
                 self._fail(waiting, error)
@@ -222,10 +214,3 @@ class Teller:
     async def _forget(self, hold: Hold) -> None:
         await self._spill.forget(hold)
         self.let_in_calls.discard(hold.id)  # and no sooner: a replay that still finds it would open it again
-
-
-def _follows(order: Order, refused: list[_Waiting]) -> bool:
-    """Whether it closes a hold that is still to be opened: it has closed nothing, and goes with it again."""
-    if not isinstance(order, Settlement) or not order.gives_back:
-        return False
-    return any(isinstance(one[0], Hold) and one[0].id == order.hold.id for one in refused)

@@ -156,8 +156,8 @@ def _common_tab(seats: Sequence[_Seat]) -> Tab:
     ask = replace(first.call.ask, members=members, body=join_members(members))
     started = min(seat.tab.call.started for seat in seats)
     call = replace(first.call, ask=ask, started=started)
-    common = Tab(call, first.principal, first.models, first.model, first.hold)
-    common.may_top_up = False
+    common = Tab(call, first.principal, first.models, first.model, first.accounts, first.at_ms)
+    common.hold, common.may_top_up = first.hold, False
     common.note("gathered", "calls", str(len(seats)))
     return common
 

@@ -92,13 +92,16 @@ class MemoryBooks:
         if isinstance(order, Renewal):
             self.tally.renew(order.id, now_ms)
             return Verdict()
+        verdict = self.tally.admit(order.hold, now_ms) if order.opens else Verdict()
+        if verdict.refusal is not None:
+            return verdict
         self.claims.settle(order)
         settled = self.tally.settle(order, now_ms)
         if settled.entry.id not in self.entries and (settled.known or not order.gives_back):
             self.entries[settled.entry.id] = settled.entry
             if not settled.known:
                 self.tally.spend(order.hold, uncovered_amounts(order), now_ms)
-        return Verdict()
+        return verdict
 
 
 class MemorySpill:

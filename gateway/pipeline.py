@@ -36,13 +36,14 @@ from gateway.reasons import Recent
 from gateway.responses.errors import UnknownResponse
 from gateway.responses.keeping import Keeper
 from gateway.retry import Effort
-from gateway.steps.admit import open_tab
+from gateway.steps.admit import open_tab, worst_hold
 from gateway.steps.count import count_here
-from gateway.steps.recall import Recall, replay
+from gateway.steps.recall import Recall
+from gateway.steps.retell import Retelling
 from gateway.steps.route import note_left_out, usable_by
 from gateway.steps.screen import screen
 from gateway.steps.upstream import TransportFor, Upstream
-from gateway.tab import Tab, served_by
+from gateway.tab import Tab
 from gateway.tending import Tending
 from gateway.tokens import TokenCounter
 from gateway.turnstile import MemoryTurnstile
@@ -88,6 +89,7 @@ class Gateway:
             run=self.run,
             is_under_way=self.flights.is_joinable,
         )
+        self.retelling = Retelling(teller=self.teller, ledger=self.ledger, clock=clock)
         self.upstream = Upstream(
             transport_for=self.transport_for,
             teller=self.teller,
@@ -102,8 +104,8 @@ class Gateway:
         """One request's way. A stream goes the same way, its events through `relay` as they come.
 
         1. identify the key, and the person behind the app if it names one; recall what the call goes on from
-        2. admit: name the model, bound the cost; recall an answer that is there already; then hold what
-           that leaves on every account or on none, waiting in line for it where the policy says so
+        2. admit: name the model; an answer that is there already is told again at once; else bound the cost
+           and hold it on every account or on none, waiting in line for it where the policy says so
         3. screen what the call carries: which providers may see it
         4. count what no provider of the model counts
         5. route: put the deployments in order
@@ -144,7 +146,11 @@ class Gateway:
         """The call from its hold to its entry, or what is kept of another one."""
         try:
             if self.recall.is_on or tab.principal.policy.shares:
-                await self._recall(tab, relay)
+                kept = await self.recall.look(tab)
+                if kept is not None:
+                    return await self.retelling.tell(tab, kept, relay)
+                self._prepare(tab, relay)
+            tab.hold = worst_hold(tab)
             if tab.hold.claim is not None:
                 tab.recording = Recording(relay)
             async with Admitted(self, tab) as admitted:
@@ -153,16 +159,13 @@ class Gateway:
             if tab.plan is not None:
                 self.flights.leave(tab.seat)
                 self.recall.close(tab)
-        if tab.kept is not None:
-            await replay(tab.kept, served_by(tab, None), relay)
         if tab.call.ask.keeps and self.keeper is not None:
             await self.keeper.keep(tab.call.ask, reply, tab.principal.tenant_id)
         return admitted.outcome(reply)
 
-    async def _recall(self, tab: Tab, relay: Relay | None) -> None:
-        """What is kept, or asked for by another call just now; else what comes is to be kept."""
-        await self.recall.look(tab)
-        if tab.plan is None or tab.kept is not None:
+    def _prepare(self, tab: Tab, relay: Relay | None) -> None:
+        """What comes is to be kept, or is asked for by another call just now."""
+        if tab.plan is None:
             return
         if tab.plan.terms.keeps:
             tab.recording = Recording(relay, most=self.recall.answer_at_most)
@@ -170,9 +173,7 @@ class Gateway:
             tab.seat = self.flights.board(tab.plan.key.exact)
 
     async def _answer(self, tab: Tab, snapshot: Snapshot, relay: Relay | None) -> Reply:
-        """What is kept, counted here, or said by a provider: to this call alone or to several alike."""
-        if tab.kept is not None:
-            return tab.kept.reply
+        """What is counted here, or said by a provider: to this call alone or to several alike."""
         try:
             usable = screen(tab.call, usable_by(tab.call, tab.principal), tab.model.deployments)
         except NoSecureProvider:

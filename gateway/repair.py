@@ -73,7 +73,7 @@ class Checker:
         """Hold what the further attempt can cost, beside all before it; whether the accounts bear that."""
         if not tab.may_top_up:
             return False
-        bound = bound_of(extent_of(again), tab.models, tab.principal.terms, tab.skeleton.at_ms)
+        bound = bound_of(extent_of(again), tab.models, tab.principal.terms, tab.at_ms)
         more = amounts_of(bound, min(bound.charge_nano or 0, LARGEST_AMOUNT))
         one, others = tab.attempt_amounts, tab.maybe_billed + 1
         wider = tab.wider_hold(

@@ -2,12 +2,12 @@
 
 import math
 from typing import TYPE_CHECKING, Literal
+from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gateway.accounts import LARGEST_AMOUNT, Amounts, Hold
-from gateway.caching.kept import Kept
+from gateway.accounts import LARGEST_AMOUNT, Account, Amounts, Hold, Refusal
 from gateway.caching.plan import Plan
 from gateway.call import Attempt, Call, Rate, Reply, Served, Usage
 from gateway.catalog import Deployment, Model
@@ -42,7 +42,11 @@ class Tab(Struct, eq=False):
     models: tuple[Model, ...]
     """All that may come to answer, fallbacks too."""
     model: Model
-    hold: Hold
+    accounts: tuple[Account, ...]
+    at_ms: int
+    """When it was admitted, by the calendar."""
+    end_user_id: UUID | None = None
+    hold: Hold = None  # type: ignore[assignment]  # known when no kept answer was found, before all else
     attempts: list[Attempt] = []
     reached: Deployment | None = None
     """The deployment that the current attempt's request went to."""
@@ -68,8 +72,6 @@ class Tab(Struct, eq=False):
     """What part the cache has in it."""
     plan: Plan | None = None
     """What the cache is asked, where it is."""
-    kept: Kept | None = None
-    """The answer that was there already."""
     is_paid_for: bool = False
     """Another call has paid for the answer."""
     entry: Entry | None = None
@@ -102,6 +104,14 @@ class Tab(Struct, eq=False):
         """Remember a decision, for whoever asks why the call went as it did."""
         self.notes.append((what, where, why))
 
+    def note_refused(self, refusal: Refusal) -> None:
+        """One of its accounts said no."""
+        self.note("refused", refusal.account.told, f"retry after {refusal.retry_ms} ms")
+
+    def note_let_in(self) -> None:
+        """It is made though the books do not know of it."""
+        self.note("let_in", "books", "books_unavailable")
+
     def note_wait(self, where: str, seconds: float) -> None:
         """It waited for so long, if it did."""
         self.waited += seconds
@@ -131,6 +141,10 @@ class Tab(Struct, eq=False):
         total = deployment.timeouts.total if deployment else LEAST_SECONDS
         return self.call.started + (self.call.origin.timeout or total) - monotonic
 
+    def seconds_to_commit(self, monotonic: float) -> float:
+        """How long its answer may wait for the ledger."""
+        return max(LEAST_SECONDS, self.seconds_left(monotonic))
+
     def wider_hold(self, *, tokens: int, nano: int, attempts: int) -> Hold:
         """Its hold, raised so that it covers further attempts beside those that may have to be paid for."""
         one, nano = self.attempt_amounts, min(nano, LARGEST_AMOUNT)
@@ -150,8 +164,6 @@ class Tab(Struct, eq=False):
 
 def served_by(tab: Tab, deployment: Deployment | None) -> Served:
     """Who answers, in the caller's words; without a deployment we counted ourselves."""
-    if tab.kept is not None:
-        return _served(tab, tab.kept.provider, tab.kept.deployment)
     if deployment is None:
         return _served(tab, _OURSELVES, _OURSELVES)
     return _served(tab, deployment.provider.name, deployment.name)

@@ -6,7 +6,7 @@ spaced. What does not change the answer is left out: who asks, and how a stream 
 
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -41,15 +41,28 @@ class Key(Struct, frozen=True, kw_only=True, gc=False):
     """All the rest, as a hash: prompts of the same space differ in that text alone."""
 
 
-def key_of(ask: Ask, *, tenant: UUID, model: str, by_meaning: bool = False) -> Key | None:
+class Asked(NamedTuple):
+    """All that a key is made of."""
+
+    head: bytes
+    body: bytes
+    by_meaning: bool
+
+
+def asked_of(ask: Ask, *, tenant: UUID, model: str, by_meaning: bool = False) -> Asked:
+    """What a tenant asks of a model; by meaning only where the last message can be a text."""
+    return Asked(_head(ask, tenant, model), ask.body, by_meaning and ask.kind == "chat")
+
+
+def key_of(asked: Asked) -> Key | None:
     """The key; None for a body that cannot be told apart from others for sure."""
+    head, body, by_meaning = asked
     try:
-        members = _members(ask.body)
+        members = _members(body)
         for name in _BESIDE:
             members.pop(name, None)
-        head = _head(ask, tenant, model)
         exact = sha256(head + _encode(members)).hexdigest()
-        text = _taken_out(members) if by_meaning and ask.kind == "chat" else ""
+        text = _taken_out(members) if by_meaning else ""
         space = sha256(b"space\n" + head + _encode(members)).hexdigest() if text else ""
     except (msgspec.MsgspecError, OverflowError, RecursionError, UnicodeError):
         return None
@@ -66,12 +79,12 @@ def is_deterministic(ask: Ask) -> bool:
 def _head(ask: Ask, tenant: UUID, model: str) -> bytes:
     """What is no member of the body; each part is of one line, so that none is taken for another."""
     stream = ("counts" if ask.wants_usage else "stream") if ask.stream else "whole"
-    parts = [ask.format, ask.task, model, ask.provider, stream, *_lines(ask.headers)]
-    return tenant.bytes + b"\n".join([part.encode() for part in parts]) + b"\n\n"
+    said = f"{ask.format}\n{ask.task}\n{model}\n{ask.provider}\n{stream}\n{_lines(ask.headers)}\n"
+    return tenant.bytes + said.encode()
 
 
-def _lines(headers: Mapping[str, str]) -> list[str]:
-    return [f"{name}: {headers[name]}" for name in sorted(headers)] if headers else []
+def _lines(headers: Mapping[str, str]) -> str:
+    return "".join([f"{name}: {headers[name]}\n" for name in sorted(headers)]) if headers else ""
 
 
 def _taken_out(members: dict[str, Any]) -> str:

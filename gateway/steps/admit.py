@@ -1,7 +1,5 @@
 """Step 2: what the call may use, what it can cost at worst, and whether its accounts can bear that."""
 
-from collections.abc import Iterator
-
 from msgspec.structs import replace
 
 from gateway.accounts import LARGEST_AMOUNT, Account, Amounts, Hold, Refusal
@@ -31,6 +29,8 @@ _LONGEST_RETRY = 31 * 86_400.0
 _SERVED_BY = {"speech": "audio", "transcription": "audio", "count": "chat"}
 """The kind of model for a kind of call, where they are not called alike."""
 
+_NO_TAGS: dict[str, str] = {}
+
 _REFUSALS: dict[str, type[GatewayError]] = {
     "requests": RateLimited,
     "tokens": RateLimited,
@@ -42,30 +42,33 @@ _REFUSALS: dict[str, type[GatewayError]] = {
 def open_tab(
     call: Call, principal: Principal, end_user: EndUser | None, snapshot: Snapshot, now: float
 ) -> Tab:
-    """Everything that is decided before the books are asked."""
+    """Whom the call is for, what it may use and who bears it; nothing is held yet."""
     if call.ask.provider:
         call = _with_provider(call, principal, snapshot)
     model = choose_model(call, principal, snapshot)
-    accounts = accounts_of(principal, end_user, model)
-    now_ms = round(now * 1000)
-    extent, models = extent_of(call.ask), snapshot.reachable(model, principal.tenant_id)
-    bound = bound_of(extent, models, principal.terms, now_ms)
-    nano = _affordable(bound, accounts, clamps=principal.policy.over_budget == "clamp")
-    amounts = amounts_of(bound, nano)
-    skeleton = _skeleton(call, principal, end_user, model, nano, now_ms)
     return Tab(
         call,
         principal,
-        models,
+        snapshot.reachable(model, principal.tenant_id),
         model,
-        Hold(
-            id=call.id,
-            accounts=accounts,
-            amounts=amounts,
-            revision=principal.revision,
-            claim=claim_of(call, principal.tenant_id),
-            skeleton=skeleton,
-        ),
+        accounts_of(principal, end_user, model),
+        round(now * 1000),
+        None if end_user is None else end_user.id,
+    )
+
+
+def worst_hold(tab: Tab) -> Hold:
+    """All that a provider's answer can cost, to be set aside before one is asked."""
+    call, principal = tab.call, tab.principal
+    bound = bound_of(extent_of(call.ask), tab.models, principal.terms, tab.at_ms)
+    nano = _affordable(bound, tab.accounts, clamps=principal.policy.over_budget == "clamp")
+    return Hold(
+        id=call.id,
+        accounts=tab.accounts,
+        amounts=amounts_of(bound, nano),
+        revision=principal.revision,
+        claim=claim_of(call, principal.tenant_id),
+        skeleton=skeleton_of(tab, nano),
     )
 
 
@@ -165,12 +168,12 @@ def _affordable(bound: Bound, accounts: tuple[Account, ...], *, clamps: bool) ->
     return min(bound.charge_nano or 0, LARGEST_AMOUNT)
 
 
-def _skeleton(
-    call: Call, principal: Principal, end_user: EndUser | None, model: Model, nano: int, now_ms: int
-) -> Entry:
+def skeleton_of(tab: Tab, nano: int) -> Entry:
+    """The entry of a call of which nobody knows what it came to: it stands at this."""
+    call, principal = tab.call, tab.principal
     return Entry(
         id=call.id,
-        at_ms=now_ms,
+        at_ms=tab.at_ms,
         request_id=call.origin.request_id,
         tenant_id=principal.tenant_id,
         tenant=principal.tenant,
@@ -179,12 +182,12 @@ def _skeleton(
         cost_centre=principal.cost_centre,
         key_id=principal.key_id,
         key=principal.key,
-        end_user_id=None if end_user is None else end_user.id,
+        end_user_id=tab.end_user_id,
         dialect=call.ask.dialect,
         kind=call.ask.kind,
         status="unsettled",
         model_asked=call.ask.model,
-        model=model.name,
+        model=tab.model.name,
         provider_id=None,
         provider="",
         deployment_id=None,
@@ -193,10 +196,10 @@ def _skeleton(
         charge_nano=nano,
         lines=(bound_line(nano),) if nano else (),
         estimated=True,
-        tags=dict(_allowed_tags(call, principal)),
+        tags=_allowed_tags(call, principal) if call.origin.tags else _NO_TAGS,
     )
 
 
-def _allowed_tags(call: Call, principal: Principal) -> Iterator[tuple[str, str]]:
+def _allowed_tags(call: Call, principal: Principal) -> dict[str, str]:
     allowed = principal.policy.tags
-    return ((name, value) for name, value in call.origin.tags.items() if not allowed or name in allowed)
+    return {name: value for name, value in call.origin.tags.items() if not allowed or name in allowed}

@@ -116,7 +116,7 @@ def _may_clamp(tab: Tab, refusal: Refusal) -> bool:
 
 
 def _bound(tab: Tab, extent: Extent, models: Models, counted: Mapping[str, int]) -> Bound:
-    return bound_of(extent, models, tab.principal.terms, tab.skeleton.at_ms, counted)
+    return bound_of(extent, models, tab.principal.terms, tab.at_ms, counted)
 
 
 def _fits(bound: Bound, refusal: Refusal) -> bool:

@@ -12,17 +12,17 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from gateway.accounts import Amounts
 from gateway.caching.kept import Kept, Label, kept_of, open_kept, seal_kept, seal_label
-from gateway.caching.keys import Key, key_of
+from gateway.caching.keys import Asked, Key, asked_of, key_of
 from gateway.caching.plan import Plan
+from gateway.caching.remembered import Remembered
 from gateway.caching.values import Stored
 from gateway.caching.wishes import BY_POLICY, bypass_of, terms_of
-from gateway.call import CacheWish, Call, Event, Outcome, Served
+from gateway.call import CacheWish, Call, Outcome
 from gateway.errors import GatewayError
 from gateway.ids import uuid7
 from gateway.plain import embeddings_ask, read_vectors
-from gateway.ports import Cache, Clock, Meanings, Relay, Vault
+from gateway.ports import Cache, Clock, Meanings, Vault
 from gateway.tab import Tab
 
 ANSWER_AT_MOST = 1 << 20
@@ -34,8 +34,8 @@ MEANS_WITHIN = 5.0
 """Seconds that the vector of a prompt may take; without it only the same bytes are found."""
 _LONG = 256 * 1024
 """Bytes that are hashed, or packed, off the loop."""
-_PIECE = 64 * 1024
-"""Bytes of a stream that are told at once."""
+_REMEMBERED_BYTES = 16 * 1024 * 1024
+"""Of answers that were opened, and of bodies whose keys are known: those that came again lately."""
 
 Run = Callable[[Call], Awaitable[Outcome]]
 
@@ -65,35 +65,49 @@ class Recall:
         self._run = run
         self._is_under_way = is_under_way
         self._keeping: set[asyncio.Task[None]] = set()
+        self._opened: Remembered[bytes, Kept] = Remembered(_REMEMBERED_BYTES)
+        self._keys: Remembered[Asked, Key] = Remembered(_REMEMBERED_BYTES)
 
     @property
     def is_on(self) -> bool:
         """Whether anything is kept at all."""
         return self._cache.is_on
 
-    async def look(self, tab: Tab) -> None:
-        """Note on the tab what is kept for its call, and what will be to keep."""
+    async def look(self, tab: Tab) -> Kept | None:
+        """What is kept for a call; and what will be to keep is noted on its tab."""
         policy, ask = tab.principal.policy, tab.call.ask
         terms = terms_of(ask, tab.call.origin, policy, is_on=self.is_on)
         if terms is None:
             if self._cache.is_on:
                 _note_bypass(tab)
-            return
-        key = await _key(tab, by_meaning=bool(policy.semantic_model and self._meanings))
+            return None
+        asked = asked_of(
+            ask,
+            tenant=tab.principal.tenant_id,
+            model=tab.model.name,
+            by_meaning=bool(policy.semantic_model and self._meanings),
+        )
+        known = self._keys.get(asked)
+        key = known or await _key(asked)
         if key is None:
             tab.bypass = "cannot_be_compared"
-            return
+            return None
         tab.plan = Plan(ask, key, terms)
         if not terms.reads:
             tab.note("cache", "bypass", "asked_anew")
-            return
+            return None
         tab.cache = "miss"
         kept, how = await self._find(tab, tab.plan), "exact"
         if kept is None:
             kept, how = await self._find_alike(tab, tab.plan), "by_meaning"
-        tab.note("cache", "miss" if kept is None else "hit", "" if kept is None else how)
-        if kept is not None:
-            _take(tab, kept)
+        if kept is None:
+            tab.note("cache", "miss")
+            return None
+        tab.cache = "hit"
+        tab.note("cache", "hit", how)
+        if known is None:
+            self._keys.put(asked, key, len(asked.body))
+        return kept
 
     def close(self, tab: Tab) -> None:
         """Keep the answer, if one came that is worth it. Nobody waits for that but who asks the same."""
@@ -123,7 +137,7 @@ class Recall:
             found = await self._cache.find(tenant, key, lead_seconds=lead_seconds)
             plan.leads = found.leads and lead_seconds > 0
             if found.answer is not None:
-                return await self._opened(found.answer, tenant, key)
+                return await self._open(found.answer, tenant, key)
             if found.leads or self._is_under_way(key) or self._clock.monotonic() + LOOK_EVERY > until:
                 return None
             await self._clock.sleep(LOOK_EVERY)
@@ -140,7 +154,7 @@ class Recall:
         if near is None or near.cosine < policy.semantic_threshold:
             return None
         found = await self._cache.find(tenant, near.key)
-        return None if found.answer is None else await self._opened(found.answer, tenant, near.key)
+        return None if found.answer is None else await self._open(found.answer, tenant, near.key)
 
     async def _meaning(self, tab: Tab, model: str, text: str) -> list[float] | None:
         """A call of its own of the same key: it is held, counted and paid for, and may be refused."""
@@ -165,11 +179,20 @@ class Recall:
             logger.warning("what a prompt means could not be read")
         return None
 
-    async def _opened(self, sealed: bytes, tenant: UUID, key: str) -> Kept | None:
+    async def _open(self, sealed: bytes, tenant: UUID, key: str) -> Kept | None:
+        """What is sealed, if it is this tenant's and was kept under this key."""
+        kept = self._opened.get(sealed)
+        if kept is None:
+            kept = await self._unsealed(sealed)
+            if kept is not None:
+                self._opened.put(sealed, kept, len(sealed) + len(kept.events) + len(kept.reply.body))
+        return kept if kept is not None and (kept.key, kept.tenant) == (key, tenant) else None
+
+    async def _unsealed(self, sealed: bytes) -> Kept | None:
         try:
             if len(sealed) > _LONG:
-                return await asyncio.to_thread(open_kept, sealed, self._vault, tenant=tenant, key=key)
-            return open_kept(sealed, self._vault, tenant=tenant, key=key)
+                return await asyncio.to_thread(open_kept, sealed, self._vault)
+            return open_kept(sealed, self._vault)
         except (
             GatewayError,
             msgspec.MsgspecError,
@@ -182,7 +205,7 @@ class Recall:
     def _worth_keeping(self, tab: Tab, plan: Plan) -> Kept | None:
         """Answers that are whole, settled, of the model itself, and to the very ask that the key is of."""
         entry, reply, deployment = tab.entry, tab.reply, tab.served
-        if tab.kept is not None or not plan.terms.keeps or tab.call.ask is not plan.ask:
+        if not plan.terms.keeps or tab.call.ask is not plan.ask:
             return None
         if entry is None or entry.status != "settled" or reply is None:
             return None
@@ -227,15 +250,6 @@ class Recall:
         return seal_kept(kept, self._vault)
 
 
-async def replay(kept: Kept, served: Served, relay: Relay | None) -> None:
-    """Tell a stream again, but for its end."""
-    if relay is None or not kept.events:
-        return
-    await relay.start(served)
-    for start in range(0, len(kept.events), _PIECE):
-        await relay.send(Event(kept.events[start : start + _PIECE]))
-
-
 def _note_bypass(tab: Tab) -> None:
     """Why the cache has no part in it; what the policy alone says of so many is no reason to keep it."""
     ask, origin, policy = tab.call.ask, tab.call.origin, tab.principal.policy
@@ -246,15 +260,7 @@ def _note_bypass(tab: Tab) -> None:
         tab.note("cache", "bypass", why)
 
 
-def _take(tab: Tab, kept: Kept) -> None:
-    """From here on the call is one that costs a request and nothing else."""
-    tab.kept, tab.cache, tab.is_paid_for = kept, "hit", True
-    skeleton = replace(tab.skeleton, cost_nano=0, charge_nano=0, lines=())
-    tab.hold = replace(tab.hold, amounts=Amounts(requests=1), skeleton=skeleton)
-
-
-async def _key(tab: Tab, *, by_meaning: bool) -> Key | None:
-    ask, tenant, model = tab.call.ask, tab.principal.tenant_id, tab.model.name
-    if len(ask.body) > _LONG:
-        return await asyncio.to_thread(key_of, ask, tenant=tenant, model=model, by_meaning=by_meaning)
-    return key_of(ask, tenant=tenant, model=model, by_meaning=by_meaning)
+async def _key(asked: Asked) -> Key | None:
+    if len(asked.body) > _LONG:
+        return await asyncio.to_thread(key_of, asked)
+    return key_of(asked)

@@ -28,7 +28,8 @@ _NOT_OF_TEXT = frozenset({"image", "speech", "transcription"})
 async def settlement_of(tab: Tab, *, monotonic: float, counter: TokenCounter) -> Settlement:
     """The order that closes a call's hold: exact where the provider counted, estimated where it did not."""
     if tab.is_paid_for:
-        return Settlement(hold=tab.hold, entry=_cached_entry(tab, monotonic), tokens=0)
+        entry = _entry(tab, "cached", _NOTHING, Priced(), None, False, monotonic)
+        return Settlement(hold=tab.hold, entry=entry, tokens=0)
     usage = tab.usage
     estimated = usage is None and (tab.served is not None or tab.committed)
     if estimated:
@@ -88,7 +89,7 @@ def _priced(tab: Tab, usage: Usage, card: PriceCard | None) -> Priced:
 def _card(tab: Tab) -> PriceCard | None:
     """The prices of who served the call, when it began."""
     deployment = tab.served or tab.reached
-    return card_at(deployment.cards, tab.skeleton.at_ms) if deployment else None
+    return card_at(deployment.cards, tab.at_ms) if deployment else None
 
 
 def _are_of_tokens(tab: Tab, usage: Usage) -> bool:
@@ -134,20 +135,6 @@ def _entry(
         latency_ms=round(seconds * 1000),
         ttft_ms=None if tab.ttft is None else round(tab.ttft * 1000),
         overhead_us=max(0, round((seconds - tab.upstream_seconds) * 1_000_000)),
-    )
-
-
-def _cached_entry(tab: Tab, monotonic: float) -> Entry:
-    """Nothing was counted and nothing is charged; the names are those of who answered first."""
-    entry, kept = _entry(tab, "cached", _NOTHING, Priced(), None, False, monotonic), tab.kept
-    if kept is None:
-        return entry
-    return replace(
-        entry,
-        provider_id=kept.provider_id,
-        provider=kept.provider,
-        deployment_id=kept.deployment_id,
-        deployment=kept.deployment,
     )
 
 

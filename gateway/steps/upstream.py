@@ -92,7 +92,7 @@ class Upstream:
         return Facts(
             ask=tab.call.ask,
             principal=tab.principal,
-            now_ms=tab.skeleton.at_ms,
+            now_ms=tab.at_ms,
             look=self.vitals.look,
             random=self.random,
         )

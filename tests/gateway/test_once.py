@@ -10,7 +10,6 @@ from gateway import once
 from gateway.call import Outcome
 from gateway.errors import BudgetExceeded, GatewayError, ProviderRejected
 from gateway.once import AnswerNotKept, IdempotencyConflict, InFlight, OutcomeUnknown
-from gateway.steps.admit import open_tab
 from tests.support.clock import FakeClock, idle
 from tests.support.engine import BOUNDED, Rig, make_account, make_ask
 from tests.support.script import DONE, ROLE, USAGE, Listener, answers, chunk, completes, streams, waits
@@ -75,9 +74,7 @@ async def test_nobody_waits_for_ever(clock: FakeClock) -> None:
 
 async def test_a_call_whose_process_died_is_not_made_again(clock: FakeClock) -> None:
     rig = Rig(clock=clock, accounts=BOUNDED)
-    lost = rig.call(idempotency_key="key-1")
-    snapshot = rig.gateway.catalog.snapshot()
-    await rig.books.post([open_tab(lost, rig.principal, None, snapshot, clock.now()).hold])
+    await rig.books.post([rig.admitted(rig.call(idempotency_key="key-1")).hold])
     clock.advance(61)
     await rig.books.sweep()
     with pytest.raises(OutcomeUnknown):

@@ -9,7 +9,6 @@ import pytest
 from gateway.call import Ask
 from gateway.errors import ProviderCut
 from gateway.principal import Checks, Policy
-from gateway.steps.admit import open_tab
 from gateway.steps.check import AnswerInvalid, problem_of
 from tests.support.clock import FakeClock
 from tests.support.engine import BOUNDED, Rig, make_account, make_ask
@@ -131,8 +130,7 @@ async def test_some_answers_are_not_repaired(clock: FakeClock, checks: Checks, a
 async def test_no_repair_beyond_the_budget(clock: FakeClock) -> None:
     """One attempt fits, and what it came to is paid; two do not."""
     ask, free = asking(JSON), rig_of(BAD, clock=clock)
-    snapshot = free.gateway.catalog.snapshot()
-    one = open_tab(free.call(ask), free.principal, None, snapshot, clock.now()).hold.amounts.nano
+    one = free.admitted(free.call(ask)).hold.amounts.nano
     for limit, asked in ((one, 1), (2 * one, 1), (3 * one, 2)):
         rig = rig_of(BAD, clock=clock, accounts=(make_account("nano", limit),))
         with pytest.raises(AnswerInvalid):

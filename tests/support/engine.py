@@ -20,7 +20,9 @@ from gateway.pricing import Price, PriceCard, make_sheet
 from gateway.principal import Principal
 from gateway.reasons import Reasons
 from gateway.retry import Effort
+from gateway.steps.admit import open_tab, worst_hold
 from gateway.strategies import Facts
+from gateway.tab import Tab
 from gateway.vitals import Vitals
 from tests.support.clock import FakeClock
 from tests.support.script import Act, Listener, Script
@@ -178,6 +180,12 @@ class Rig:
             origin=Origin(**credential | origin),
             started=self.clock.monotonic(),
         )
+
+    def admitted(self, call: Call) -> Tab:
+        """The tab of a call that is about to be held."""
+        tab = open_tab(call, self.principal, None, self.gateway.catalog.snapshot(), self.clock.now())
+        tab.hold = worst_hold(tab)
+        return tab
 
     async def run(self, ask: Ask | None = None, **origin: Any) -> Outcome:
         """Make a call and wait for its answer."""

@@ -19,7 +19,7 @@ from usage.books import redis_standing
 from usage.books.connection import Connection
 from usage.books.orders import Batch, Receipt
 from usage.books.redis_condition import Condition, look_at_server
-from usage.books.redis_errands import Errand, InLedger, after_ledger
+from usage.books.redis_errands import Errand, InLedger, after_ledger, put_together, taken_apart
 from usage.books.redis_outstanding import Outstanding
 from usage.books.redis_recovery import LedgerIsBlank, LedgerSums, Recovery
 from usage.books.redis_shards import Shards, Terms
@@ -78,7 +78,7 @@ class RedisBooks:
         """Carry out orders, those of each shard in turn."""
         if not self.is_open:
             raise BooksAway
-        errands = [Errand(order) for order in orders]
+        errands = [Errand(order) for order in taken_apart(orders)]
         self._keep_alive(errands)
         countable = [errand for errand in errands if errand.is_countable]
         if len(countable) < len(errands):
@@ -86,7 +86,7 @@ class RedisBooks:
                 errand.verdict = errand.verdict if errand.is_countable else HOPELESS
         await self._carry(countable)
         await self._fetch_answers(countable)
-        verdicts = [errand.verdict for errand in errands]
+        verdicts = put_together(orders, [errand.verdict for errand in errands])
         if verdicts and all([verdict.failed and not verdict.hopeless for verdict in verdicts]):
             raise BooksAway
         return verdicts

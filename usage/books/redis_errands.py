@@ -119,6 +119,37 @@ class Errand(Struct, gc=False):
         self.corrected_tokens = order.tokens - tokens
 
 
+def taken_apart(orders: Sequence[Order]) -> Sequence[Order]:
+    """The same, where each that opens its own hold has become two."""
+    if not any(map(_opens, orders)):
+        return orders
+    apart: list[Order] = []
+    for order in orders:
+        if isinstance(order, Settlement) and order.opens:
+            apart += (order.hold, replace(order, opens=False, gives_back=True))
+        else:
+            apart.append(order)
+    return apart
+
+
+def put_together(orders: Sequence[Order], verdicts: Sequence[Verdict]) -> Sequence[Verdict]:
+    """A verdict for each order: of two that were one the hold's, unless it alone was carried out."""
+    if len(orders) == len(verdicts):
+        return verdicts
+    each, together = iter(verdicts), []
+    for order in orders:
+        verdict = next(each)
+        if _opens(order):
+            closed = next(each)
+            verdict = closed if closed.failed and not verdict.failed else verdict
+        together.append(verdict)
+    return together
+
+
+def _opens(order: Order) -> bool:
+    return isinstance(order, Settlement) and order.opens
+
+
 async def after_ledger(errands: list[Errand], in_ledger: InLedger) -> list[Errand]:
     """Errands that may go on: those that a shard does not know, once the ledger was asked for them.
 

@@ -204,8 +204,10 @@ class SqliteBooks:
         if not is_countable(order):
             return HOPELESS
         if isinstance(order, Settlement):
-            self._settle(order, changes, mirror, now_ms)
-            return _DONE
+            verdict = self.tally.admit(order.hold, now_ms) if order.opens else _DONE
+            if verdict.refusal is None:
+                self._settle(order, changes, mirror, now_ms)
+            return verdict
         verdict, claim = _DONE, None
         if isinstance(order, Hold):
             verdict, claim = self.claims.admit(order, self.tally, now_ms)

@@ -9,7 +9,6 @@ from gateway.accounts import Verdict
 from gateway.call import Ask
 from gateway.errors import Unbounded
 from gateway.principal import Policy
-from gateway.steps.admit import open_tab
 from gateway.steps.fit import admit_smaller, with_maximum, worth_counting
 from gateway.tab import Tab
 from gateway.tokens import TokenCounter
@@ -56,7 +55,7 @@ class Door:
         """Ask the books, and once more for less."""
         gateway, principal = self.rig.gateway, self.rig.principal
         snapshot = gateway.catalog.snapshot()
-        tab = open_tab(self.rig.call(ask), principal, None, snapshot, self.rig.clock.now())
+        tab = self.rig.admitted(self.rig.call(ask))
         models = snapshot.reachable(tab.model, principal.tenant_id)
         verdict = await gateway.teller.admit(tab.hold)
         if verdict.refusal is not None:

@@ -239,6 +239,18 @@ async def test_an_answer_that_cannot_be_opened_is_asked_again(clock: FakeClock) 
     assert await rig.told() == "miss"
 
 
+async def test_an_answer_that_was_opened_before_is_none_under_another_key(clock: FakeClock) -> None:
+    rig = Keeping(completes(), clock=clock)
+    await rig.run(cold("one"))
+    assert (await rig.run(cold("one"))).served.cache == "hit"
+    ((tenant, key), entry), *_ = rig.cache._entries.items()
+    await rig.run(cold("two"))
+    await rig.gateway.recall.drain()
+    (other,) = [name for _, name in rig.cache._entries if name != key]
+    await rig.cache.keep(tenant, other, entry.stored)
+    assert (await rig.run(cold("two"))).served.cache == "miss"
+
+
 async def test_a_call_with_an_idempotency_key_has_no_part_in_it(clock: FakeClock) -> None:
     rig = Keeping(completes(), clock=clock)
     assert await rig.told(idempotency_key="once") == "bypass"

@@ -7,7 +7,6 @@ import pytest
 
 from gateway.call import Ask, Usage
 from gateway.entry import Entry
-from gateway.steps.admit import open_tab
 from gateway.steps.settle import settlement_of
 from gateway.tokens import TokenCounter
 from tests.support.clock import FakeClock
@@ -87,8 +86,7 @@ async def test_what_is_paid_by_the_piece_needs_no_count_of_the_provider(
     deployment = make_deployment(cards=(card,))
     model = make_model(deployment, kind="image" if ask.kind == "image" else "audio", max_output=None)
     rig = Rig(completes(), clock=clock, models=[model])
-    snapshot = rig.gateway.catalog.snapshot()
-    tab = open_tab(rig.call(ask), rig.principal, None, snapshot, clock.now())
+    tab = rig.admitted(rig.call(ask))
     tab.served = deployment
     settlement = await settlement_of(tab, monotonic=clock.monotonic(), counter=TokenCounter())
     entry = settlement.entry
@@ -98,7 +96,7 @@ async def test_what_is_paid_by_the_piece_needs_no_count_of_the_provider(
 async def test_a_judgement_that_nobody_counted_is_counted_by_its_texts(clock: FakeClock) -> None:
     ask = ask_of(b'{"query":"why?","documents":["because"]}', kind="rerank")
     rig = Rig(completes(), clock=clock, models=[make_model(kind="rerank")])
-    tab = open_tab(rig.call(ask), rig.principal, None, rig.gateway.catalog.snapshot(), clock.now())
+    tab = rig.admitted(rig.call(ask))
     tab.served = tab.model.deployments[0]
     settlement = await settlement_of(tab, monotonic=clock.monotonic(), counter=TokenCounter())
     assert settlement.entry.meters.input > 0
