@@ -9,9 +9,11 @@ import cProfile
 import pstats
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from gateway.accounts import Account
+from gateway.caching.memory import MemoryCache
 from gateway.call import Ask, Call, Event, Origin, Served
 from gateway.catalog import Deployment, Model, Provider, Snapshot
 from gateway.exchange import Request
@@ -32,7 +34,19 @@ from gateway.pricing import Price, PriceCard, make_sheet
 from gateway.principal import Principal
 from gateway.sse import encode_event
 
+Case = Literal["plain", "streamed", "again"]
+
 ROUNDS = 5
+_NAMES: Mapping[Case, str] = {
+    "plain": "plain",
+    "streamed": "streamed, 20 chunks",
+    "again": "told again by the cache",
+}
+_FLAGS: Mapping[Case, bytes] = {
+    "plain": b"",
+    "streamed": b',"stream":true',
+    "again": b',"temperature":0',
+}
 _PROMPT = "x" * 200
 _USAGE = b'"usage":{"prompt_tokens":50,"completion_tokens":20,"total_tokens":70}'
 _WHOLE = (
@@ -60,7 +74,7 @@ def respond(request: Request) -> tuple[int, dict[str, str], Sequence[bytes]]:
     return 200, {"content-type": "application/json"}, [_WHOLE]
 
 
-def build_gateway() -> Gateway:
+def build_gateway(*, keeps: bool) -> Gateway:
     """The engine with limits, a budget and prices, everything in memory."""
     sheet = make_sheet({"input": Price(pico=150_000, row=1), "output": Price(pico=600_000, row=2)})
     card = PriceCard(version="bench", sheets=(sheet,))
@@ -82,15 +96,16 @@ def build_gateway() -> Gateway:
         vault=GlassVault(),
         directory=MemoryDirectory({"key": principal}),
         catalog=MemoryCatalog(Snapshot(models={"bench": model}, aliases={}, defaults={})),
-        cache=NoCache(),
+        cache=MemoryCache(clock) if keeps else NoCache(),
         clock=clock,
         transport_for=lambda _: transport,
     )
 
 
-def make_call(gateway: Gateway, *, stream: bool) -> Call:
+def make_call(gateway: Gateway, case: Case) -> Call:
     """A call as the lane would make it."""
-    flag = b',"stream":true' if stream else b""
+    stream = case == "streamed"
+    flag = _FLAGS[case]
     body = b'{"model":"bench","messages":[{"role":"user","content":"%b"}]%b}' % (_PROMPT.encode(), flag)
     ask = Ask(
         dialect="openai",
@@ -106,15 +121,16 @@ def make_call(gateway: Gateway, *, stream: bool) -> Call:
     return Call(id=uuid7(), ask=ask, origin=origin, started=gateway.clock.monotonic())
 
 
-async def measure(calls: int, together: int, *, stream: bool) -> float:
+async def measure(calls: int, together: int, case: Case) -> float:
     """CPU microseconds a call."""
-    gateway = build_gateway()
-    relay = Nowhere() if stream else None
+    gateway = build_gateway(keeps=case == "again")
+    relay = Nowhere() if case == "streamed" else None
+    if case == "again":
+        await gateway.run(make_call(gateway, case))
+        await gateway.recall.drain()
     began = time.process_time()
     for _ in range(calls // together):
-        await asyncio.gather(
-            *(gateway.run(make_call(gateway, stream=stream), relay) for _ in range(together))
-        )
+        await asyncio.gather(*(gateway.run(make_call(gateway, case), relay) for _ in range(together)))
     return (time.process_time() - began) / (calls // together * together) * 1e6
 
 
@@ -125,13 +141,12 @@ def main() -> None:
     parser.add_argument("--together", type=int, default=32, help="calls in flight at once")
     parser.add_argument("--profile", action="store_true")
     asked = parser.parse_args()
-    for name, stream in (("plain", False), ("streamed, 20 chunks", True)):
+    for case, name in _NAMES.items():
         with cProfile.Profile() if asked.profile else _Plain() as profile:
             rounds = [
-                asyncio.run(measure(asked.calls // ROUNDS, asked.together, stream=stream))
-                for _ in range(ROUNDS)
+                asyncio.run(measure(asked.calls // ROUNDS, asked.together, case)) for _ in range(ROUNDS)
             ]
-        print(f"{name:22} {statistics.median(rounds):7.1f} µs of CPU a call (of {ROUNDS} rounds, the median)")
+        print(f"{name:24} {statistics.median(rounds):7.1f} µs of CPU a call (of {ROUNDS} rounds, the median)")
         if isinstance(profile, cProfile.Profile):
             pstats.Stats(profile).sort_stats("tottime").print_stats(30)
 

@@ -92,8 +92,10 @@ class MemoryBooks:
         if isinstance(order, Renewal):
             self.tally.renew(order.id, now_ms)
             return Verdict()
-        verdict = self.tally.admit(order.hold, now_ms) if order.opens else Verdict()
-        if verdict.refusal is not None:
+        if order.opens:
+            verdict, held = self.tally.take(order, now_ms)
+            if held is not None:
+                self.entries[order.entry.id] = order.entry
             return verdict
         self.claims.settle(order)
         settled = self.tally.settle(order, now_ms)
@@ -101,7 +103,7 @@ class MemoryBooks:
             self.entries[settled.entry.id] = settled.entry
             if not settled.known:
                 self.tally.spend(order.hold, uncovered_amounts(order), now_ms)
-        return verdict
+        return Verdict()
 
 
 class MemorySpill:

@@ -12,7 +12,6 @@ from heapq import nlargest
 from uuid import UUID
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from gateway.call import Attempt, Call, Reply
 from gateway.errors import GatewayError, RevisionMoved
@@ -63,7 +62,7 @@ class Reasons(Struct, frozen=True, kw_only=True, gc=False):
     @property
     def is_unusual(self) -> bool:
         """Whether it went another way than most."""
-        return bool(self.code or self.waited_ms) or any(note[0] not in _USUAL for note in self.notes)
+        return bool(self.code or self.waited_ms or [one for one in self.notes if one[0] not in _USUAL])
 
 
 class Testimony(Struct, frozen=True, kw_only=True):
@@ -106,7 +105,11 @@ class Recent:
         ring = self._unusual if reasons.is_unusual else self._usual
         now = self._clock.monotonic()
         ring[name] = now, reasons
-        self._named.setdefault(reasons.request_id, set()).add(name)
+        named = self._named.get(reasons.request_id)
+        if named is None:
+            self._named[reasons.request_id] = {name}
+        else:
+            named.add(name)
         self._forget(ring, now)
 
     def find(self, request_id: str, tenants: Collection[UUID] | None = None) -> list[Reasons]:
@@ -177,7 +180,10 @@ def _end_of(error: BaseException) -> tuple[int | None, str] | None:
 def _reasons(
     clock: Clock, call: Call, principal: Principal, tab: Tab | None, status: int | None, code: str
 ) -> Reasons:
-    known = Reasons(
+    notes = () if tab is None else tuple(tab.notes)
+    if tab is not None and tab.bypass and tab.attempts:
+        notes += (("cache", "bypass", tab.bypass),)
+    return Reasons(
         call_id=call.id,
         request_id=call.origin.request_id,
         at_ms=round(clock.now() * 1000) if tab is None else tab.at_ms,
@@ -187,19 +193,11 @@ def _reasons(
         model_asked=call.ask.model[:LONGEST_NAME],
         status=status,
         code=code,
-    )
-    if tab is None:
-        return known
-    notes = list(tab.notes)
-    if tab.bypass and tab.attempts:
-        notes.append(("cache", "bypass", tab.bypass))
-    return replace(
-        known,
-        model=tab.model.name,
-        candidates=tuple(tab.candidates),
-        notes=tuple(notes),
-        attempts=tuple(tab.attempts),
-        waited_ms=round(tab.waited * 1000),
-        position=tab.position,
-        cache=tab.cache,
+        model="" if tab is None else tab.model.name,
+        candidates=() if tab is None else tuple(tab.candidates),
+        notes=notes,
+        attempts=() if tab is None else tuple(tab.attempts),
+        waited_ms=0 if tab is None else round(tab.waited * 1000),
+        position=0 if tab is None else tab.position,
+        cache="bypass" if tab is None else tab.cache,
     )

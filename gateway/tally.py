@@ -62,6 +62,9 @@ class Settled(Struct, frozen=True, kw_only=True, gc=False):
     known: bool
 
 
+_Places = list[tuple[Account, Counter]]
+
+
 class Tally:
     """Counters and open holds of one store."""
 
@@ -81,6 +84,31 @@ class Tally:
         if hold.id in self.swept and hold.accounts:
             return Verdict(refusal=Refusal(account=hold.accounts[0], retry_ms=_CONCURRENCY_RETRY_MS))
         known = self.holds.get(hold.id)
+        places = self._places(hold, known, now_ms)
+        if isinstance(places, Refusal):
+            return Verdict(refusal=places)
+        if known is None:
+            self._open(hold, places, now_ms)
+        else:
+            self._raise(known, hold)
+        return Verdict(rates=_rates(places, now_ms))
+
+    def take(self, order: Settlement, now_ms: int) -> tuple[Verdict, Held | None]:
+        """Spend at once what a call came to that nothing was held for; and what stands for its hold."""
+        hold, nano = order.hold, order.entry.charge_nano
+        places = self._places(hold, None, now_ms)
+        if isinstance(places, Refusal):
+            return Verdict(refusal=places), None
+        spent = Amounts(requests=hold.amounts.requests, tokens=order.tokens, nano=nano)
+        for account, counter in places:
+            counter.spent += getattr(spent, account.unit)
+            self.dirty.add(counter)
+        shares = tuple([counter.share for _, counter in places])
+        held = Held(hold.id, now_ms + self.lease_ms, hold.amounts, shares, order.entry)
+        return Verdict(rates=_rates(places, now_ms)), held
+
+    def _places(self, hold: Hold, known: Held | None, now_ms: int) -> _Places | Refusal:
+        """The counters that can bear a hold, or the account that cannot."""
         before = _NOTHING if known is None else known.amounts
         current, amounts = self.current, hold.amounts
         places = []
@@ -93,13 +121,9 @@ class Tally:
             if (more > 0 and counter.spent + counter.held + more > account.limit) or self.cooling:
                 refusal = self._refuse(account, counter, more, known is not None, now_ms)
                 if refusal is not None:
-                    return Verdict(refusal=refusal)
+                    return refusal
             places.append((account, counter))
-        if known is None:
-            self._open(hold, places, now_ms)
-        else:
-            self._raise(known, hold)
-        return Verdict(rates=_rates(places, now_ms))
+        return places
 
     def renew(self, identifier: UUID, now_ms: int) -> Held | None:
         """Extend the lease of an open hold."""
@@ -181,7 +205,7 @@ class Tally:
             del self.swept[identifier]
         return counters, holds
 
-    def _open(self, hold: Hold, places: list[tuple[Account, Counter]], now_ms: int) -> None:
+    def _open(self, hold: Hold, places: _Places, now_ms: int) -> None:
         shares = []
         for account, counter in places:
             counter.held += getattr(hold.amounts, account.unit)
@@ -282,7 +306,7 @@ def _amount(amounts: Amounts, unit: Unit) -> int:
     return getattr(amounts, unit)  # type: ignore[no-any-return]  # units are the fields of Amounts
 
 
-def _rates(places: list[tuple[Account, Counter]], now_ms: int) -> tuple[Rate, ...]:
+def _rates(places: _Places, now_ms: int) -> tuple[Rate, ...]:
     """The tightest quota of requests and of tokens."""
     tightest: dict[str, Rate] = {}
     for account, counter in places:

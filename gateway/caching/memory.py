@@ -6,7 +6,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gateway.caching.values import CacheStatus, Chosen, Found, Stored
+from gateway.caching.values import NOTHING_FOUND, CacheStatus, Chosen, Found, Stored
 from gateway.ports import Clock
 
 CACHE_BYTES = 256 * 1024 * 1024
@@ -17,6 +17,7 @@ _TENANTS_AT_MOST = 10_000
 
 class _Entry(Struct, frozen=True, gc=False):
     stored: Stored
+    found: Found
     until: float
 
 
@@ -44,18 +45,19 @@ class MemoryCache:
 
     async def find(self, tenant: UUID, key: str, *, lead_seconds: float = 0.0) -> Found:
         """What is kept under a key, if its time is not over."""
-        entry = self._entries.get((tenant, key))
+        name = (tenant, key)
+        entry = self._entries.get(name)
         if entry is not None and entry.until <= self._clock.monotonic():
-            self._drop((tenant, key))
+            self._drop(name)
             entry = None
         status = self._status(tenant)
         if entry is None:
-            self._statuses[tenant] = replace(status, misses=status.misses + 1)
-            return Found()
-        self._entries.move_to_end((tenant, key))
-        saved = status.saved_nano + entry.stored.saved_nano
-        self._statuses[tenant] = replace(status, hits=status.hits + 1, saved_nano=saved)
-        return Found(answer=entry.stored.answer, leads=False)
+            status.misses += 1
+            return NOTHING_FOUND
+        self._entries.move_to_end(name)
+        status.hits += 1
+        status.saved_nano += entry.stored.saved_nano
+        return entry.found
 
     async def keep(self, tenant: UUID, key: str, stored: Stored) -> None:
         """Keep one; one that is more than all there may be is not kept."""
@@ -63,7 +65,9 @@ class MemoryCache:
         if stored.size > self._bytes_at_most:
             return
         now = self._clock.monotonic()
-        self._entries[tenant, key] = _Entry(stored, now + stored.seconds)
+        self._entries[tenant, key] = _Entry(
+            stored, Found(answer=stored.answer, leads=False), now + stored.seconds
+        )
         self._count(tenant, 1, stored.size)
         if now >= self._clean_at:
             self._clean_at = now + self._cleanup_seconds
@@ -86,7 +90,7 @@ class MemoryCache:
     async def status(self, tenant: UUID) -> CacheStatus:
         """A tenant's part."""
         self._drop_old()
-        return self._status(tenant)
+        return replace(self._status(tenant))
 
     def _drop_old(self) -> None:
         now = self._clock.monotonic()
@@ -101,7 +105,8 @@ class MemoryCache:
     def _count(self, tenant: UUID, entries: int, size: int) -> None:
         self._size += size
         status = self._status(tenant)
-        self._statuses[tenant] = replace(status, entries=status.entries + entries, size=status.size + size)
+        status.entries += entries
+        status.size += size
 
     def _status(self, tenant: UUID) -> CacheStatus:
         status = self._statuses.get(tenant)

@@ -36,7 +36,7 @@ class Stored(Struct, frozen=True, kw_only=True, gc=False):
 _BESIDES = 256
 
 
-class CacheStatus(Struct, frozen=True, kw_only=True, gc=False):
+class CacheStatus(Struct, kw_only=True, gc=False):
     """A tenant's part of a store."""
 
     entries: int = 0

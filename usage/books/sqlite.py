@@ -204,10 +204,10 @@ class SqliteBooks:
         if not is_countable(order):
             return HOPELESS
         if isinstance(order, Settlement):
-            verdict = self.tally.admit(order.hold, now_ms) if order.opens else _DONE
-            if verdict.refusal is None:
-                self._settle(order, changes, mirror, now_ms)
-            return verdict
+            if order.opens:
+                return self._take(order, changes, now_ms)
+            self._settle(order, changes, mirror, now_ms)
+            return _DONE
         verdict, claim = _DONE, None
         if isinstance(order, Hold):
             verdict, claim = self.claims.admit(order, self.tally, now_ms)
@@ -218,6 +218,12 @@ class SqliteBooks:
         held = self.tally.holds.get(order.id)
         if held is not None and verdict.refusal is None and verdict.claimed is None:
             changes.holds[held.id] = held
+        return verdict
+
+    def _take(self, order: Settlement, changes: Changes, now_ms: int) -> Verdict:
+        verdict, held = self.tally.take(order, now_ms)
+        if held is not None:
+            changes.closed.append(Closed(held, order.tokens))
         return verdict
 
     def _settle(self, order: Settlement, changes: Changes, mirror: Mirror, now_ms: int) -> None:
