@@ -1,7 +1,7 @@
 """The two lanes: inference doors go straight to the engine, everything else to Django.
 
-A call through Django's handler costs thread hops: 380 to 530 calls a second where the lane, mounted in
-Channels' router ahead of it, serves thousands.
+A call through Django's handler costs thread hops: 380 to 530 calls a second where the lane, ahead of
+Channels' router and of it, serves thousands.
 """
 
 import asyncio
@@ -22,20 +22,30 @@ from gateway.ports import Witnesses  # noqa: E402
 
 
 class TwoLanes:
-    """Sends each request down its lane."""
+    """Sends each request down its lane; whatever is no request of the lane's, a socket too, is routed."""
 
-    def __init__(self, *, fast: App, slow: App, witnesses: Witnesses) -> None:
+    def __init__(self, *, fast: App, routed: App) -> None:
         self._fast = fast
-        self._witnesses = witnesses
-        self._slow = slow
+        self._routed = routed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if dialect_of(scope["path"]) is not None:
-            await self._fast(scope, receive, send)
-            return
+        is_fast = scope["type"] == "http" and dialect_of(scope["path"]) is not None
+        await (self._fast if is_fast else self._routed)(scope, receive, send)
+
+
+class Slow:
+    """Django's lane, and the way from it to the fast one."""
+
+    def __init__(self, *, django: App, fast: App, witnesses: Witnesses) -> None:
+        self._django = django
+        self._fast = fast
+        self._witnesses = witnesses
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
         inside = Inside(self._fast, asyncio.get_running_loop(), self._witnesses)
-        await self._slow({**scope, INSIDE: inside}, inside.overhear(receive), send)
+        await self._django({**scope, INSIDE: inside}, inside.overhear(receive), send)
 
 
 class Lifespan:
@@ -59,10 +69,13 @@ class Lifespan:
 
 
 wiring = Wiring()
-application = ProtocolTypeRouter(
-    {
-        "http": TwoLanes(fast=wiring.lane, slow=cast(App, django_lane), witnesses=wiring.witnesses),
-        "websocket": wiring.socket,
-        "lifespan": Lifespan(wiring),
-    }
+application = TwoLanes(
+    fast=wiring.lane,
+    routed=ProtocolTypeRouter(
+        {
+            "http": Slow(django=cast(App, django_lane), fast=wiring.lane, witnesses=wiring.witnesses),
+            "websocket": wiring.socket,
+            "lifespan": Lifespan(wiring),
+        }
+    ),
 )
