@@ -4,14 +4,14 @@ from functools import lru_cache
 
 from api.asgi import Message, Send, WriteWhole
 from api.dialect import StreamRenderer
-from gateway.call import Event, Outcome, Rate, Served
+from gateway.call import JSON, Event, Outcome, Rate, Served
 from gateway.errors import GatewayError
 
-_JSON = b"content-type: application/json\r\n"
-_EVENTS = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n"
-_CLOSE = b"connection: close\r\n"
+_JSON = "content-type: application/json\r\n"
+_EVENTS = "content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n"
+_CLOSE = "connection: close\r\n"
 _NANO = 1_000_000_000
-_CONTROLS = bytes(number for number in range(32) if number != 9) + b"\x7f"
+_NO_CONTROLS = dict.fromkeys((*(number for number in range(32) if number != 9), 127))
 
 
 class Answer:
@@ -28,7 +28,7 @@ class Answer:
 
     async def start(self, served: Served) -> None:
         """Begin a stream: from here on the status is said."""
-        await self._begin(200, _EVENTS + served_head(served) + self._request_line())
+        await self._begin(200, self._lines(_EVENTS + served_head(served)))
 
     async def send(self, event: Event) -> None:
         """Pass events of the stream on."""
@@ -45,21 +45,20 @@ class Answer:
     async def reply(self, outcome: Outcome, body: bytes) -> None:
         """A whole answer."""
         reply = outcome.reply
-        head = b"%b%bx-gateway-cost-usd: %b\r\nx-gateway-overhead-ms: %.3f\r\n" % (
-            header_line("content-type", reply.content_type),
-            served_head(outcome.served),
-            format_usd(outcome.charge_nano),
-            outcome.overhead_us / 1000,
+        kind = _JSON if reply.content_type == JSON else header_line("content-type", reply.content_type)
+        head = (
+            f"{kind}{served_head(outcome.served)}x-gateway-cost-usd: {format_usd(outcome.charge_nano)}\r\n"
+            f"x-gateway-overhead-ms: {outcome.overhead_us / 1000:.3f}\r\n"
         )
         if reply.headers:
-            head += b"".join([header_line(name, value) for name, value in reply.headers.items()])
+            head += "".join([header_line(name, value) for name, value in reply.headers.items()])
         await self._whole(reply.status, head, body)
 
     async def fail(self, error: GatewayError, body: bytes, *, overhead_us: int, allow: str = "") -> None:
         """An error before anything was sent. A caller whose body was not read is not kept connected."""
         head = _JSON + failed_head(error, overhead_us)
         if error.pause is not None:
-            head += b"retry-after: %d\r\n" % error.pause
+            head += f"retry-after: {error.pause}\r\n"
         if allow:
             head += header_line("allow", allow)
         if error.status in (413, 415):
@@ -79,82 +78,83 @@ class Answer:
         """What an address answers to."""
         await self._whole(204, header_line("allow", allowed), b"")
 
-    async def _whole(self, status: int, head: bytes, body: bytes) -> None:
+    async def _whole(self, status: int, head: str, body: bytes) -> None:
         if self._write_whole is not None:
             self.started = True
-            lines = b"%b%bcontent-length: %d\r\n" % (head, self._request_line(), len(body))
-            if self._write_whole(status, lines, body):
+            if self._write_whole(status, self._lines(head, body), body):
                 return
         await self._in_turn(status, head, body)
 
-    async def _in_turn(self, status: int, head: bytes, body: bytes) -> None:
-        await self._begin(status, b"%b%bcontent-length: %d\r\n" % (head, self._request_line(), len(body)))
+    async def _in_turn(self, status: int, head: str, body: bytes) -> None:
+        await self._begin(status, self._lines(head, body))
         await self._end(body)
 
-    async def _begin(self, status: int, head: bytes) -> None:
+    async def _begin(self, status: int, lines: bytes) -> None:
         self.started = True
-        headers = [tuple(line.split(b": ", 1)) for line in head.split(b"\r\n")[:-1]]
+        headers = [tuple(line.split(b": ", 1)) for line in lines.split(b"\r\n")[:-1]]
         message: Message = {"type": "http.response.start", "status": status, "headers": headers}
         await self._send(message)
 
     async def _end(self, body: bytes) -> None:
         await self._send({"type": "http.response.body", "body": body})
 
-    def _request_line(self) -> bytes:
-        return b"x-request-id: %b\r\n%b" % (self.request_id.encode("latin-1"), self.besides)
+    def _lines(self, head: str, body: bytes | None = None) -> bytes:
+        """All lines of the head; a stream has no length."""
+        length = "" if body is None else f"content-length: {len(body)}\r\n"
+        return (
+            f"{head}x-request-id: {self.request_id}\r\n{length}".encode("latin-1", "replace") + self.besides
+        )
 
 
-def header_line(name: str, value: str) -> bytes:
+def header_line(name: str, value: str) -> str:
     """A line of a head; whoever wrote the value, it stays one line."""
-    return b"%b: %b\r\n" % (name.encode(), value.encode("latin-1", "replace").translate(None, _CONTROLS))
+    return f"{name}: {value.translate(_NO_CONTROLS)}\r\n"
 
 
-def served_head(served: Served) -> bytes:
+def served_head(served: Served) -> str:
     """Who answers, and how far the caller's quotas are used, in the words OpenAI's clients read."""
     head = _names_head(served.provider, served.model, served.cache) + _rates_head(served.rates)
     if not (served.position or served.waited_ms):
         return head
-    waited = b"x-gateway-queue-position: %d\r\nx-gateway-queue-wait-ms: %d\r\n"
-    return head + waited % (served.position, served.waited_ms)
+    waited = f"x-gateway-queue-wait-ms: {served.waited_ms}\r\n"
+    return f"{head}x-gateway-queue-position: {served.position}\r\n{waited}"
 
 
-def failed_head(error: GatewayError, overhead_us: int) -> bytes:
+def failed_head(error: GatewayError, overhead_us: int) -> str:
     """The same of a call that failed, and what it cost all the same."""
     outcome = error.outcome
     if outcome is None:
         head, nano = _names_head("", "", "bypass") + _rates_head(error.rates), 0
     else:
         head, nano, overhead_us = served_head(outcome.served), outcome.charge_nano, outcome.overhead_us
-    costs = b"x-gateway-cost-usd: %b\r\nx-gateway-overhead-ms: %.3f\r\n"
-    return head + costs % (format_usd(nano), overhead_us / 1000)
+    spent = f"x-gateway-overhead-ms: {overhead_us / 1000:.3f}\r\n"
+    return f"{head}x-gateway-cost-usd: {format_usd(nano)}\r\n{spent}"
 
 
-def _rates_head(rates: tuple[Rate, ...]) -> bytes:
-    lines = []
+def _rates_head(rates: tuple[Rate, ...]) -> str:
+    head = ""
     for rate in rates:
         limit, remaining, reset = _rate_names(rate.unit)
-        lines.append(
-            b"%b%d\r\n%b%d\r\n%b%.3fs\r\n"
-            % (limit, rate.limit, remaining, rate.remaining, reset, rate.reset_ms / 1000)
+        head += (
+            f"{limit}{rate.limit}\r\n{remaining}{rate.remaining}\r\n{reset}{rate.reset_ms / 1000:.3f}s\r\n"
         )
-    return b"".join(lines)
+    return head
 
 
 @lru_cache(maxsize=1024)
-def _names_head(provider: str, model: str, cache: str) -> bytes:
+def _names_head(provider: str, model: str, cache: str) -> str:
     names = {"x-gateway-provider": provider, "x-gateway-model": model, "x-gateway-cache": cache}
-    return b"".join([header_line(*pair) for pair in names.items() if pair[1]])
+    return "".join([header_line(*pair) for pair in names.items() if pair[1]])
 
 
 @lru_cache
-def _rate_names(unit: str) -> tuple[bytes, bytes, bytes]:
-    limit, remaining, reset = [
-        f"x-ratelimit-{what}-{unit}: ".encode() for what in ("limit", "remaining", "reset")
-    ]
+def _rate_names(unit: str) -> tuple[str, str, str]:
+    limit, remaining, reset = [f"x-ratelimit-{what}-{unit}: " for what in ("limit", "remaining", "reset")]
     return limit, remaining, reset
 
 
-def format_usd(nano: int) -> bytes:
+def format_usd(nano: int) -> str:
     """Nano-dollars as dollars, to the last digit."""
-    sign = b"-" if nano < 0 else b""
-    return b"%b%d.%09d" % (sign, abs(nano) // _NANO, abs(nano) % _NANO)
+    sign = "-" if nano < 0 else ""
+    dollars, rest = divmod(abs(nano), _NANO)
+    return f"{sign}{dollars}.{rest:09}"
