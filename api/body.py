@@ -4,7 +4,7 @@ import asyncio
 import zlib
 from collections.abc import Mapping
 
-from api.asgi import Receive
+from api.asgi import Message, Receive
 from gateway.errors import GatewayError, InvalidRequest, TooLarge, UnsupportedMedia
 
 _READ_AS_JSON = frozenset({"", "application/x-www-form-urlencoded", "text/plain", "application/octet-stream"})
@@ -28,9 +28,18 @@ async def read_body(
 ) -> bytes:
     """The whole body; one that is too large, or not JSON or the form it should be, is refused unread."""
     check_form(headers) if form else check_media(headers)
+    declared = headers.get(b"content-length", b"0")
+    if not declared.isdigit() or int(declared) > limit:
+        raise TooLarge(f"The request body may be {limit} bytes long.")
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body"):
+        body: bytes = message.get("body", b"")
+        _check_size(body, limit)
+    else:
+        body = await _gathered(message, receive, limit)
     if headers.get(b"content-encoding", b"identity").lower() == b"gzip":
-        return await unpacked(await _read(receive, headers, limit), limit)
-    return await _read(receive, headers, limit)
+        return await unpacked(body, limit)
+    return body
 
 
 async def unpacked(body: bytes, limit: int) -> bytes:
@@ -52,15 +61,8 @@ def _gunzip(body: bytes, limit: int) -> bytes:
     return plain
 
 
-async def _read(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> bytes:
-    declared = headers.get(b"content-length", b"0")
-    if not declared.isdigit() or int(declared) > limit:
-        raise TooLarge(f"The request body may be {limit} bytes long.")
-    message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body"):
-        body: bytes = message.get("body", b"")
-        _check_size(body, limit)
-        return body
+async def _gathered(message: Message, receive: Receive, limit: int) -> bytes:
+    """A body that comes in pieces."""
     pieces = bytearray()
     while message["type"] == "http.request":
         pieces += message.get("body", b"")

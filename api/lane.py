@@ -69,7 +69,7 @@ class Lane:
                 await answer.methods(_methods(entered))
                 return
             address = scope["client"][0] if scope.get("client") else ""
-            origin = read_origin(headers, call_id, address, self.hosts)
+            origin = read_origin(headers, answer.request_id, address, self.hosts)
             if isinstance(entered, Inference):
                 if is_long(headers):
                     await self.gateway.directory.identify(origin)  # strangers are not listened to for long

@@ -38,12 +38,11 @@ _WISHES = frozenset(
 _SENSITIVITIES = ("public", "internal", "confidential")
 
 
-def read_origin(headers: Headers, call_id: UUID, address: str, hosts: Hosts) -> Origin:
+def read_origin(headers: Headers, request_id: str, address: str, hosts: Hosts) -> Origin:
     """Who calls and how they want it, or an error that names the header that is wrong."""
     credential = read_credential(headers)
     if not credential and (origin := headers.get(b"origin")) is not None:
         check_web_origin(origin, hosts)
-    request_id = read_request_id(headers, call_id)
     if _WISHES.isdisjoint(headers):
         return Origin(credential=credential, address=address, request_id=request_id)
     return Origin(

@@ -12,7 +12,7 @@ from uuid import UUID
 from api.asgi import Headers, Receive, Scope, Send
 from api.dialects.socket import render_error
 from api.hosts import Hosts
-from api.origin import read_credential, read_origin
+from api.origin import read_credential, read_origin, read_request_id
 from api.socket_line import CROWDED, SocketLine, ending_of
 from api.socket_session import Session
 from gateway.call import Origin
@@ -55,7 +55,7 @@ class Socket:
         if scope["path"] != PATH:
             raise UnknownDoor("There is no socket at this address.")
         address = scope["client"][0] if scope.get("client") else ""
-        return read_origin(headers, uuid7(), address, self._hosts)
+        return read_origin(headers, read_request_id(headers, uuid7()), address, self._hosts)
 
     async def _serve(self, origin: Origin, receive: Receive, line: SocketLine) -> None:
         try:

@@ -101,8 +101,9 @@ def render_reply(call: Call, outcome: Outcome) -> bytes:
     if usage.startswith(b"{"):
         counts = usage[1:].lstrip()
         told = b"{%b%b%b" % (flag, b"" if counts == b"}" else b",", counts)
-        if body.count(usage) == 1:
-            return body.replace(usage, told)
+        at = body.find(usage)
+        if at >= 0 and body.find(usage, at + 1) < 0:
+            return b"%b%b%b" % (body[:at], told, body[at + len(usage) :])
     else:
         told = b"{%b}" % flag
     return join_members({**_raw_members.decode(body), "usage": told})

@@ -5,13 +5,12 @@ import pytest
 from api.hosts import Hosts
 from api.origin import is_request_id, read_origin
 from gateway.errors import InvalidRequest
-from gateway.ids import uuid7
 
 
 def priority_of(value: bytes | None = None) -> int | None:
     named = {} if value is None else {b"x-gateway-priority": value}
     headers = {b"authorization": b"Bearer key"} | named
-    return read_origin(headers, uuid7(), "127.0.0.1", Hosts(["*"])).priority
+    return read_origin(headers, "r-1", "127.0.0.1", Hosts(["*"])).priority
 
 
 @pytest.mark.parametrize(
