@@ -9,6 +9,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
 from heapq import nlargest
+from itertools import chain
 from uuid import UUID
 
 from msgspec import Struct
@@ -82,7 +83,6 @@ class Recent:
         self._seconds = seconds
         self._usual: _Ring = OrderedDict()
         self._unusual: _Ring = OrderedDict()
-        self._named: dict[str, set[int]] = {}
 
     def __len__(self) -> int:
         return len(self._usual) + len(self._unusual)
@@ -105,11 +105,6 @@ class Recent:
         ring = self._unusual if reasons.is_unusual else self._usual
         now = self._clock.monotonic()
         ring[name] = now, reasons
-        named = self._named.get(reasons.request_id)
-        if named is None:
-            self._named[reasons.request_id] = {name}
-        else:
-            named.add(name)
         self._forget(ring, now)
 
     def find(self, request_id: str, tenants: Collection[UUID] | None = None) -> list[Reasons]:
@@ -117,22 +112,17 @@ class Recent:
         now = self._clock.monotonic()
         self._forget(self._usual, now)
         self._forget(self._unusual, now)
-        known = [
-            (self._unusual.get(name) or self._usual[name])[1] for name in self._named.get(request_id, ())
-        ]
+        kept = chain(self._usual.values(), self._unusual.values())
+        known = [one for _, one in kept if one.request_id == request_id]
         return newest(one for one in known if tenants is None or one.tenant_id in tenants)
 
     def _forget(self, ring: "_Ring", now: float) -> None:
         """Drop what is too old or too much."""
         while ring:
-            name, (kept_at, oldest) = next(iter(ring.items()))
+            kept_at, _ = next(iter(ring.values()))
             if len(ring) <= self._most and now - kept_at < self._seconds:
                 break
-            del ring[name]
-            names = self._named[oldest.request_id]
-            names.discard(name)
-            if not names:
-                del self._named[oldest.request_id]
+            ring.popitem(last=False)
 
 
 _Ring = OrderedDict[int, tuple[float, Reasons]]

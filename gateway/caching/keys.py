@@ -73,7 +73,12 @@ def is_deterministic(ask: Ask) -> bool:
     """Whether the same ask would be answered alike again, as far as anybody promises that."""
     if ask.kind != "chat":
         return ask.kind in ("embedding", "moderation", "rerank")
-    return ask.choices <= 1 and _number(ask.members.get("temperature")) == 0
+    temperature = ask.members.get("temperature")
+    return (
+        ask.choices <= 1
+        and temperature is not None
+        and (bytes(temperature) == b"0" or _number(temperature) == 0)
+    )
 
 
 def _head(ask: Ask, tenant: UUID, model: str) -> bytes:
@@ -104,9 +109,9 @@ def _taken_out(members: dict[str, Any]) -> str:
     return text.strip()
 
 
-def _number(value: Raw | None) -> float | None:
+def _number(value: Raw) -> float | None:
     try:
-        told = None if value is None else _decode(value)
+        told = _decode(value)
     except (msgspec.MsgspecError, RecursionError, UnicodeError):
         return None
     return told if isinstance(told, int | float) and not isinstance(told, bool) else None

@@ -45,6 +45,10 @@ DRAIN_AFTER = 0.05
 DRAIN_AT = 64
 """So many entries are moved at once, at the latest: a millisecond's work."""
 
+STRAIGHT_AT = 16
+"""So many calls of one post that were never held go to the ledger at once: their rows would be on the way
+for nothing, and the tips of the indexes are written once for all of them."""
+
 CHECKPOINT_AT = 10_000
 """So many entries after a checkpoint the next one is due, that the log may not grow long."""
 
@@ -190,10 +194,15 @@ class SqliteBooks:
             verdicts = [self._carry_out(order, changes, mirror, now_ms) for order in orders]
             if changes.holds:
                 mirror.put(changes.holds.values(), OPEN)
+            is_worth_it = len(changes.taken) >= STRAIGHT_AT
+            if not is_worth_it:
+                changes.closed += changes.taken
             if changes.closed:
                 mirror.put_closed(changes.closed)
                 self._backlog += changes.closed
-            if drain or changes.unusual or len(self._backlog) >= DRAIN_AT:
+            if is_worth_it:
+                self._backlog += changes.taken
+            if drain or is_worth_it or changes.unusual or len(self._backlog) >= DRAIN_AT:
                 self._drain(mirror, changes.corrections)
         mirror.commit()
         mirror.free(self._freed)
@@ -223,7 +232,7 @@ class SqliteBooks:
     def _take(self, order: Settlement, changes: Changes, now_ms: int) -> Verdict:
         verdict, held = self.tally.take(order, now_ms)
         if held is not None:
-            changes.closed.append(Closed(held, order.tokens))
+            changes.taken.append(Closed(held, order.tokens))
         return verdict
 
     def _settle(self, order: Settlement, changes: Changes, mirror: Mirror, now_ms: int) -> None:
@@ -248,7 +257,7 @@ class SqliteBooks:
 
     def _is_news(self, order: Settlement, changes: Changes) -> bool:
         """Whether a settlement without a hold is to be written: nobody gave up, and nobody wrote it yet."""
-        waiting = (*self._backlog, *changes.closed)
+        waiting = (*self._backlog, *changes.closed, *changes.taken)
         return not order.gives_back and all(one.held.id != order.entry.id for one in waiting)
 
     def _sweep(self, mirror: Mirror, now_ms: int) -> list[Verdict]:

@@ -14,17 +14,13 @@ from tests.support.clock import FakeClock
 from tests.support.engine import make_account, make_entry, make_hold
 from tests.support.redis_server import OwnRedis
 from tests.usage.books.losses import SHARD, rebuild
+from tests.usage.books.settled_at_once import cached
 from tests.usage.books.shops import RedisShop, Shop, counted
 from usage.books.redis_errands import put_together, taken_apart
 from usage.books.shards import shard_key
 
 CALLS = make_account("requests", limit=3, window="minute")
 BUDGET = make_account("nano", limit=1_000)
-
-
-def cached(hold: Hold) -> Settlement:
-    """Nothing was spent but the request."""
-    return Settlement(hold=hold, entry=make_entry(0, hold.id, status="cached"), tokens=0, opens=True)
 
 
 def settled(hold: Hold, nano: int) -> Settlement:

@@ -22,6 +22,7 @@ from tests.support.engine import (
 )
 from tests.support.waiting import eventually
 from tests.usage.books.shops import read_rows
+from tests.usage.books.sqlite_files import rename, reopened, spent
 from usage.books.sqlite import BooksTaken, SqliteBooks
 
 BUDGET = make_account("nano", limit=1_000)
@@ -32,37 +33,18 @@ def _settlement(hold: Hold, nano: int, **fields: Any) -> Settlement:
     return Settlement(hold=hold, entry=make_entry(nano, hold.id, **fields), tokens=0)
 
 
-def _abandon(books: SqliteBooks) -> None:
-    """Leave the books as a process does that is killed: nothing is drained, the lock goes with it."""
-    assert books._lock_file is not None
-    books._lock_file.close()
-    if books._timer is not None:
-        books._timer.cancel()
-
-
-async def _reopened(books: SqliteBooks, clock: FakeClock) -> SqliteBooks:
-    _abandon(books)
-    fresh = SqliteBooks(books.path, clock=clock)
-    await fresh.open()
-    return fresh
-
-
-def _spent(books: SqliteBooks) -> dict[str, tuple[int, int]]:
-    return {account: (one.spent, one.held) for (account, _), one in books.tally.counters.items()}
-
-
 async def test_what_was_posted_is_there_after_the_process_died(
     sqlite_books: SqliteBooks, clock: FakeClock
 ) -> None:
     settled, open_ = make_hold(BUDGET, CALLS, nano=300), make_hold(BUDGET, CALLS, nano=200)
     await sqlite_books.post([settled, open_])
     await sqlite_books.post([_settlement(settled, 100)])
-    fresh = await _reopened(sqlite_books, clock)
+    fresh = await reopened(sqlite_books, clock)
     assert {row[:3] for row in read_rows(fresh.path)} == {
         (settled.id, "settled", 100),
         (open_.id, "unsettled", 200),
     }
-    assert _spent(fresh) == {BUDGET.id: (300, 0), CALLS.id: (2, 0)}
+    assert spent(fresh) == {BUDGET.id: (300, 0), CALLS.id: (2, 0)}
     await fresh.close()
 
 
@@ -77,8 +59,8 @@ async def test_dying_twice_books_nothing_twice(
         await sqlite_books.drain()
     books = sqlite_books
     for _ in range(3):
-        books = await _reopened(books, clock)
-        assert _spent(books) == {BUDGET.id: (120, 0), CALLS.id: (3, 0)}
+        books = await reopened(books, clock)
+        assert spent(books) == {BUDGET.id: (120, 0), CALLS.id: (3, 0)}
     assert len(read_rows(books.path)) == 3
     await books.close()
 
@@ -94,11 +76,11 @@ async def test_a_place_that_was_used_before_is_the_new_holds_alone(
         await sqlite_books.post([_settlement(holds[0], 0)])
     last = make_hold(CALLS, nano=0)
     await sqlite_books.post([last])
-    fresh = await _reopened(sqlite_books, clock)
+    fresh = await reopened(sqlite_books, clock)
     rows = read_rows(fresh.path)
     assert len(rows) == 21
     assert [row[0] for row in rows if row[1] == "unsettled"] == [last.id]
-    assert _spent(fresh) == {CALLS.id: (21, 0)}
+    assert spent(fresh) == {CALLS.id: (21, 0)}
     await fresh.close()
 
 
@@ -109,12 +91,12 @@ async def test_a_swept_call_is_corrected_by_the_next_process_too(
     await sqlite_books.post([hold])
     clock.advance(61)
     await sqlite_books.sweep()
-    fresh = await _reopened(sqlite_books, clock)
+    fresh = await reopened(sqlite_books, clock)
     for _ in range(2):
         await fresh.post([_settlement(hold, 100)])
-    fresh = await _reopened(fresh, clock)
+    fresh = await reopened(fresh, clock)
     assert [row[2:4] for row in read_rows(fresh.path)] == [(400, None), (-300, hold.id)]
-    assert _spent(fresh) == {BUDGET.id: (100, 0)}
+    assert spent(fresh) == {BUDGET.id: (100, 0)}
     await fresh.close()
 
 
@@ -123,7 +105,7 @@ async def test_a_claim_outlives_its_process(sqlite_books: SqliteBooks, clock: Fa
     answered, lost = (replace(make_hold(BUDGET), claim=replace(claim, key=name * 64)) for name in "kl")
     await sqlite_books.post([answered, lost])
     await sqlite_books.post([replace(_settlement(answered, 100), answer=b"sealed")])
-    fresh = await _reopened(sqlite_books, clock)
+    fresh = await reopened(sqlite_books, clock)
     again = [replace(make_hold(BUDGET), claim=hold.claim) for hold in (answered, lost)]
     verdicts = await fresh.post(again)
     assert [verdict.claimed for verdict in verdicts] == [
@@ -176,35 +158,35 @@ async def test_books_that_cannot_be_written_are_away_and_come_back(
 ) -> None:
     early = make_hold(BUDGET, CALLS, nano=100)
     await sqlite_books.post([early])
-    _rename(sqlite_books.path, table, f"{table}_gone")
+    rename(sqlite_books.path, table, f"{table}_gone")
     late = make_hold(BUDGET, CALLS, nano=100)
     with pytest.raises(BooksAway):
         await _work(sqlite_books, late, _settlement(early, 50))
-    _rename(sqlite_books.path, f"{table}_gone", table)
+    rename(sqlite_books.path, f"{table}_gone", table)
     await sqlite_books.post([late, _settlement(early, 50)])
-    assert _spent(sqlite_books)[BUDGET.id] == (50, 100)
-    fresh = await _reopened(sqlite_books, clock)
+    assert spent(sqlite_books)[BUDGET.id] == (50, 100)
+    fresh = await reopened(sqlite_books, clock)
     assert [(row[1], row[2]) for row in read_rows(fresh.path)] == [("settled", 50), ("unsettled", 100)]
-    assert _spent(fresh) == {BUDGET.id: (150, 0), CALLS.id: (2, 0)}
+    assert spent(fresh) == {BUDGET.id: (150, 0), CALLS.id: (2, 0)}
     await fresh.close()
 
 
 async def test_an_order_that_failed_was_never_posted(sqlite_books: SqliteBooks) -> None:
-    _rename(sqlite_books.path, "usage_hold", "usage_hold_gone")
+    rename(sqlite_books.path, "usage_hold", "usage_hold_gone")
     with pytest.raises(BooksAway):
         await sqlite_books.post([make_hold(BUDGET, CALLS, nano=900)])
-    _rename(sqlite_books.path, "usage_hold_gone", "usage_hold")
+    rename(sqlite_books.path, "usage_hold_gone", "usage_hold")
     (verdict,) = await sqlite_books.post([make_hold(BUDGET, CALLS, nano=1_000)])
     assert verdict.refusal is None
-    assert _spent(sqlite_books) == {BUDGET.id: (0, 1_000), CALLS.id: (0, 1)}
+    assert spent(sqlite_books) == {BUDGET.id: (0, 1_000), CALLS.id: (0, 1)}
 
 
 async def test_what_no_hold_covered_is_counted_by_the_next_process_too(
     sqlite_books: SqliteBooks, clock: FakeClock
 ) -> None:
     await sqlite_books.post([_settlement(make_hold(BUDGET, CALLS), 70)])
-    fresh = await _reopened(sqlite_books, clock)
-    assert _spent(fresh) == {BUDGET.id: (70, 0), CALLS.id: (1, 0)}
+    fresh = await reopened(sqlite_books, clock)
+    assert spent(fresh) == {BUDGET.id: (70, 0), CALLS.id: (1, 0)}
     await fresh.close()
 
 
@@ -218,7 +200,7 @@ async def test_another_writer_is_waited_for(sqlite_books: SqliteBooks) -> None:
         other.execute("ROLLBACK")
     (verdict,) = await posting
     assert verdict.refusal is None
-    assert _spent(sqlite_books) == {BUDGET.id: (0, 100)}
+    assert spent(sqlite_books) == {BUDGET.id: (0, 100)}
 
 
 async def test_an_entry_that_no_row_can_hold_does_not_hurt_the_others(
@@ -228,7 +210,7 @@ async def test_an_entry_that_no_row_can_hold_does_not_hurt_the_others(
     await sqlite_books.post([absurd, sound])
     await sqlite_books.post([_settlement(absurd, 1 << 70)])
     await sqlite_books.post([_settlement(sound, 5)])
-    fresh = await _reopened(sqlite_books, clock)
+    fresh = await reopened(sqlite_books, clock)
     assert {row[:3] for row in read_rows(fresh.path)} == {
         (sound.id, "settled", 5),
         (absurd.id, "unsettled", 0),
@@ -253,7 +235,7 @@ async def test_a_commit_reaches_the_disk_where_that_is_asked(books_path: Path, c
     hold = make_hold(BUDGET, nano=100)
     await books.post([hold])
     await books.post([_settlement(hold, 40)])
-    assert _spent(books) == {BUDGET.id: (40, 0)}
+    assert spent(books) == {BUDGET.id: (40, 0)}
     await books.close()
     assert [row[2] for row in read_rows(books_path)] == [40]
 
@@ -271,9 +253,3 @@ async def _work(books: SqliteBooks, *orders: Order) -> None:
         await books.post([order])
     await books.drain()
     await books.sweep()
-
-
-def _rename(path: Path, old: str, new: str) -> None:
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("PRAGMA legacy_alter_table=ON")
-        other.execute(f"ALTER TABLE {old} RENAME TO {new}")
