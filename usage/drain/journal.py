@@ -7,7 +7,7 @@ here: after a failure the drainer reads again what is pending, and only then wha
 import os
 import socket
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,9 @@ BLOCK_MS = 500
 
 _LINES_A_READ = 50
 """Of each shard: Redis answers no calls meanwhile, and takes two microseconds for a line."""
-_LINES_AT_ONCE = 500
-"""Reads go on until a batch is worth its commit, also when one shard has all the lines."""
-PACE_SECONDS = 0.1
+_LINES_AT_ONCE = SHARDS * _LINES_A_READ
+"""What makes a batch worth its commit; a shard that has more lines than others is asked for them again."""
+PACE_SECONDS = 0.25
 """How long few lines wait for company: a commit costs as much for one line as for hundreds."""
 _TIMEOUT = 5.0
 _AT_FIRST = 1.0
@@ -42,6 +42,7 @@ _LOOK_FOR_DEAD_EVERY = 5.0
 _SHARDS = range(SHARDS)
 _SHARD_OF = {journal_key(shard).encode(): shard for shard in _SHARDS}
 _BEGINNING, _NEW = b"0", b">"
+_ALL_NEW: dict[Any, Any] = dict.fromkeys(_SHARD_OF, _NEW)
 _FOLDER = Path(__file__).parent
 _DONE = (_FOLDER / "done.lua").read_text()
 _TAKE_OVER = (_FOLDER / "takeover.lua").read_text()
@@ -52,12 +53,14 @@ class Waiting(Struct, frozen=True, kw_only=True, gc=False):
 
     shard: int
     id: bytes
-    fields: dict[bytes, bytes]
+    fields: list[bytes]
+    """Each name with its value behind it."""
 
     @property
     def line(self) -> bytes | None:
         """The line, unless it is of a kind that this version does not know."""
-        return self.fields.get(LINE) if len(self.fields) == 1 else None
+        fields = self.fields
+        return fields[1] if len(fields) == 2 and fields[0] == LINE else None
 
 
 class Journal:
@@ -81,6 +84,7 @@ class Journal:
             socket_timeout=_TIMEOUT,
             socket_connect_timeout=_TIMEOUT,
         )
+        self._redis.set_response_callback("XREADGROUP", _as_told)
         self._monotonic = monotonic
         self._rest = rest
         self._take_over_after = take_over_after
@@ -110,7 +114,7 @@ class Journal:
                 self._take_over(self._patience)
                 self._patience = self._take_over_after
             if self._pending_after:
-                found = self._read(self._pending_after, None)
+                found = self._read(self._pending_after)
                 if found:
                     self._pending_after |= {journal_key(one.shard).encode(): one.id for one in found}
                     return found
@@ -135,7 +139,7 @@ class Journal:
     def set_aside(self, entry: Waiting, reason: str) -> None:
         """Move an entry that cannot be a row to the shard's `poisoned` stream."""
         kept = [b"id", entry.id, b"reason", reason.encode()]
-        kept += [part for field in entry.fields.items() for part in field]
+        kept += entry.fields
         with redis_faults():
             self._redis.eval(_DONE, 3, *_keys(entry.shard), GROUP, len(kept), *kept, entry.id)
 
@@ -158,22 +162,36 @@ class Journal:
     def _read_new(self, block_ms: int | None) -> list[Waiting]:
         if block_ms is not None:
             self._rest(max(self._next_read_at - self._monotonic(), 0.0))
-        new = dict.fromkeys(_SHARD_OF, _NEW)
-        found = more = self._read(new, block_ms)
-        while len(more) >= _LINES_A_READ and len(found) < _LINES_AT_ONCE:
-            more = self._read(new, None)
-            found = found + more
+        asked = _LINES_A_READ
+        found = more = self._read(_ALL_NEW, block_ms=block_ms)
+        while len(found) < _LINES_AT_ONCE and (full := _streams_with(more, asked)):
+            asked = -(-(_LINES_AT_ONCE - len(found)) // len(full))
+            more = self._read(dict.fromkeys(full, _NEW), asked)
+            found += more
         if found and len(found) < _LINES_AT_ONCE:
             self._next_read_at = self._monotonic() + self._pace
         return found
 
-    def _read(self, after: dict[Any, Any], block_ms: int | None) -> list[Waiting]:
-        answer: Any = self._redis.xreadgroup(GROUP, self.drainer, after, count=_LINES_A_READ, block=block_ms)
+    def _read(
+        self, after: dict[Any, Any], count: int = _LINES_A_READ, block_ms: int | None = None
+    ) -> list[Waiting]:
+        answer: Any = self._redis.xreadgroup(GROUP, self.drainer, after, count=count, block=block_ms)
         return [
-            Waiting(shard=_SHARD_OF[stream], id=identifier, fields=fields)
+            Waiting(shard=_SHARD_OF[stream], id=identifier, fields=fields or [])
             for stream, entries in answer
             for identifier, fields in entries
         ]
+
+
+def _as_told(answer: Any, **_: object) -> Any:
+    """An answer as Redis gave it: a dict of each entry's fields would cost more than all else about it."""
+    return answer or []
+
+
+def _streams_with(found: Sequence[Waiting], lines: int) -> list[str]:
+    """Those that brought all the lines that they were asked for, and may have more."""
+    counts = Counter(entry.shard for entry in found)
+    return [journal_key(shard) for shard, count in counts.items() if count >= lines]
 
 
 def _keys(shard: int) -> tuple[str, str, str]:

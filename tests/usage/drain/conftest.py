@@ -56,6 +56,11 @@ class Works:
         """The journal as one more drainer sees it."""
         return Journal(self.server.url, **options)
 
+    def commands(self, name: str) -> int:
+        """How many of a kind Redis has carried out."""
+        told = self.redis.info("commandstats").get(f"cmdstat_{name}")
+        return int(told["calls"]) if told else 0
+
     def drain(self) -> Drainer:
         """Move all that is there."""
         drainer = self.drainer()

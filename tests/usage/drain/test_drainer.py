@@ -44,11 +44,21 @@ def test_more_lines_than_one_read_takes(works: Works, entries: Making) -> None:
 
 
 def test_a_busy_shard_fills_a_batch_alone(works: Works) -> None:
-    works.write(make_entry() for _ in range(1_200))
+    works.write(make_entry() for _ in range(1_900))
     with closing(works.journal()) as journal:
         journal.join()
         lengths = [len(journal.read(block_ms=None)) for _ in range(3)]
-    assert lengths == [500, 500, 200]
+    assert lengths == [800, 800, 300]
+
+
+def test_a_busy_shard_is_asked_twice(works: Works) -> None:
+    works.write(make_entry() for _ in range(300))
+    with closing(works.journal()) as journal:
+        journal.join()
+        before = works.commands("xreadgroup")
+        found = journal.read(block_ms=None)
+        reads = works.commands("xreadgroup") - before
+    assert (len(found), reads) == (300, 3)  # the first of them looked for what the drainer had in hand
 
 
 def test_a_line_that_comes_twice_is_one_row(works: Works, entries: Making) -> None:

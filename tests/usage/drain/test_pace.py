@@ -13,7 +13,7 @@ pytestmark = pytest.mark.servers
 
 @pytest.mark.parametrize(
     ("lines", "reads", "rested"),
-    [(3, [3, 0], [0.0, 0.1]), (1_200, [500, 500, 200, 0], [0.0, 0.0, 0.0, 0.1])],
+    [(3, [3, 0], [0.0, 0.1]), (1_900, [800, 800, 300, 0], [0.0, 0.0, 0.0, 0.1])],
     ids=["few wait for company", "enough for a commit wait for nobody"],
 )
 def test_lines_wait_for_company(works: Works, lines: int, reads: list[int], rested: list[float]) -> None:
