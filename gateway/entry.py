@@ -6,6 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.call import Attempt, Kind, Status, Usage
+from gateway.ids import uuid7
 
 
 class Line(Struct, frozen=True, kw_only=True, gc=False):
@@ -80,3 +81,20 @@ def at_bound(entry: Entry, nano: int, attempts: int = 1) -> Entry:
 def abandoned_entry(skeleton: Entry) -> Entry:
     """The entry of a call that was admitted and then given up before any provider heard of it."""
     return replace(skeleton, status="failed", cost_nano=0, charge_nano=0, lines=(), estimated=False)
+
+
+def correct_entry(unsettled: Entry, actual: Entry, now_ms: int) -> Entry:
+    """The entry that turns an unsettled one, booked at its bound, into what really happened."""
+    return replace(
+        actual,
+        id=uuid7(now_ms),
+        at_ms=now_ms,
+        corrects=unsettled.id,
+        lines=(*actual.lines, *(_negated(line) for line in unsettled.lines)),
+        cost_nano=actual.cost_nano - unsettled.cost_nano,
+        charge_nano=actual.charge_nano - unsettled.charge_nano,
+    )
+
+
+def _negated(line: Line) -> Line:
+    return replace(line, units=-line.units, cost_nano=-line.cost_nano, charge_nano=-line.charge_nano)

@@ -13,8 +13,7 @@ from msgspec.structs import replace
 
 from gateway.accounts import Account, Amounts, Hold, Refusal, Settlement, Unit, Verdict
 from gateway.call import Rate
-from gateway.entry import Entry, Line
-from gateway.ids import uuid7
+from gateway.entry import Entry, correct_entry
 from gateway.windows import window_bounds
 
 LATE_SETTLE_MS = 86_400_000
@@ -95,14 +94,12 @@ class Tally:
 
     def take(self, order: Settlement, now_ms: int) -> tuple[Verdict, Held | None]:
         """Spend at once what a call came to that nothing was held for; and what stands for its hold."""
-        hold, nano = order.hold, order.entry.charge_nano
+        hold = order.hold
         places = self._places(hold, None, now_ms)
         if isinstance(places, Refusal):
             return Verdict(refusal=places), None
-        spent = Amounts(requests=hold.amounts.requests, tokens=order.tokens, nano=nano)
-        for account, counter in places:
-            counter.spent += getattr(spent, account.unit)
-            self.dirty.add(counter)
+        nano = order.entry.charge_nano
+        self.spend(hold, Amounts(requests=hold.amounts.requests, tokens=order.tokens, nano=nano), now_ms)
         shares = tuple([counter.share for _, counter in places])
         held = Held(hold.id, now_ms + self.lease_ms, hold.amounts, shares, order.entry)
         return Verdict(rates=_rates(places, now_ms)), held
@@ -165,7 +162,7 @@ class Tally:
         """Book amounts that no open hold covers, in the windows of now."""
         for account in hold.accounts:
             counter = self._counter(account, now_ms)
-            counter.spent += _amount(amounts, account.unit)
+            counter.spent += getattr(amounts, account.unit)
             self.dirty.add(counter)
 
     def expire(self, now_ms: int) -> list[Held]:
@@ -186,7 +183,7 @@ class Tally:
             for share in held.shares:
                 if (share.account, share.start_ms) not in self.counters:
                     self._take_up(Counter(share))
-                self.counters[share.account, share.start_ms].held += _amount(held.amounts, share.unit)
+                self.counters[share.account, share.start_ms].held += getattr(held.amounts, share.unit)
         self.swept.update((held.id, held) for held in swept)
 
     def forget(self, now_ms: int) -> tuple[list[Counter], list[UUID]]:
@@ -222,7 +219,7 @@ class Tally:
         )
         for share in known.shares:
             counter = self._at(share)
-            counter.held += _amount(raised, share.unit) - _amount(known.amounts, share.unit)
+            counter.held += getattr(raised, share.unit) - getattr(known.amounts, share.unit)
         known.amounts = raised
         if hold.skeleton.charge_nano >= known.skeleton.charge_nano:
             known.skeleton = hold.skeleton
@@ -283,27 +280,6 @@ class Tally:
         newest = self.current.get(account)
         if newest is None or newest.share.start_ms < start_ms:
             self.current[account] = counter
-
-
-def correct_entry(unsettled: Entry, actual: Entry, now_ms: int) -> Entry:
-    """The entry that turns an unsettled one, booked at its bound, into what really happened."""
-    return replace(
-        actual,
-        id=uuid7(now_ms),
-        at_ms=now_ms,
-        corrects=unsettled.id,
-        lines=(*actual.lines, *(_negated(line) for line in unsettled.lines)),
-        cost_nano=actual.cost_nano - unsettled.cost_nano,
-        charge_nano=actual.charge_nano - unsettled.charge_nano,
-    )
-
-
-def _negated(line: Line) -> Line:
-    return replace(line, units=-line.units, cost_nano=-line.cost_nano, charge_nano=-line.charge_nano)
-
-
-def _amount(amounts: Amounts, unit: Unit) -> int:
-    return getattr(amounts, unit)  # type: ignore[no-any-return]  # units are the fields of Amounts
 
 
 def _rates(places: _Places, now_ms: int) -> tuple[Rate, ...]:

@@ -21,9 +21,8 @@ from gateway.accounts import (
     is_countable,
 )
 from gateway.call import Rate
-from gateway.entry import Entry, at_bound
+from gateway.entry import Entry, at_bound, correct_entry
 from gateway.errors import BooksAway
-from gateway.tally import correct_entry
 from usage.books.orders import AWAY, CLAIMED, GRANTED, MOVED, REFUSED, SWEPT, UNKNOWN, Batch
 from usage.books.shards import shard_of
 

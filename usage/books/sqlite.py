@@ -45,10 +45,6 @@ DRAIN_AFTER = 0.05
 DRAIN_AT = 64
 """So many entries are moved at once, at the latest: a millisecond's work."""
 
-STRAIGHT_AT = 16
-"""So many calls of one post that were never held go to the ledger at once: their rows would be on the way
-for nothing, and the tips of the indexes are written once for all of them."""
-
 CHECKPOINT_AT = 10_000
 """So many entries after a checkpoint the next one is due, that the log may not grow long."""
 
@@ -194,15 +190,11 @@ class SqliteBooks:
             verdicts = [self._carry_out(order, changes, mirror, now_ms) for order in orders]
             if changes.holds:
                 mirror.put(changes.holds.values(), OPEN)
-            is_worth_it = len(changes.taken) >= STRAIGHT_AT
-            if not is_worth_it:
-                changes.closed += changes.taken
-            if changes.closed:
-                mirror.put_closed(changes.closed)
-                self._backlog += changes.closed
-            if is_worth_it:
-                self._backlog += changes.taken
-            if drain or is_worth_it or changes.unusual or len(self._backlog) >= DRAIN_AT:
+            rows, straight = changes.ended()
+            if rows:
+                mirror.put_closed(rows)
+            self._backlog += rows + straight
+            if drain or straight or changes.unusual or len(self._backlog) >= DRAIN_AT:
                 self._drain(mirror, changes.corrections)
         mirror.commit()
         mirror.free(self._freed)
@@ -212,9 +204,12 @@ class SqliteBooks:
     def _carry_out(self, order: Order, changes: Changes, mirror: Mirror, now_ms: int) -> Verdict:
         if not is_countable(order):
             return HOPELESS
+        if isinstance(order, Settlement) and order.opens:
+            verdict, held = self.tally.take(order, now_ms)
+            if held is not None:
+                changes.taken.append(Closed(held, order.tokens))
+            return verdict
         if isinstance(order, Settlement):
-            if order.opens:
-                return self._take(order, changes, now_ms)
             self._settle(order, changes, mirror, now_ms)
             return _DONE
         verdict, claim = _DONE, None
@@ -227,12 +222,6 @@ class SqliteBooks:
         held = self.tally.holds.get(order.id)
         if held is not None and verdict.refusal is None and verdict.claimed is None:
             changes.holds[held.id] = held
-        return verdict
-
-    def _take(self, order: Settlement, changes: Changes, now_ms: int) -> Verdict:
-        verdict, held = self.tally.take(order, now_ms)
-        if held is not None:
-            changes.taken.append(Closed(held, order.tokens))
         return verdict
 
     def _settle(self, order: Settlement, changes: Changes, mirror: Mirror, now_ms: int) -> None:

@@ -9,7 +9,8 @@ from tests.support.engine import make_account, make_hold
 from tests.usage.books.settled_at_once import cached
 from tests.usage.books.shops import read_rows
 from tests.usage.books.sqlite_files import rename, reopened, spent
-from usage.books.sqlite import STRAIGHT_AT, SqliteBooks
+from usage.books.changes import STRAIGHT_AT
+from usage.books.sqlite import SqliteBooks
 
 CALLS = make_account("requests", limit=2 * STRAIGHT_AT + 4, window="day")
 
