@@ -9,10 +9,12 @@ import os
 from typing import cast
 
 from channels.routing import ProtocolTypeRouter
+from django.contrib import admin
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_project.settings")
 django_lane = get_asgi_application()
+admin.autodiscover()  # not at the first visit: calls are under way by then
 
 from api.asgi import App, Receive, Scope, Send  # noqa: E402 - Django is set up first
 from api.doors import dialect_of  # noqa: E402

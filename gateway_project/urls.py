@@ -3,6 +3,8 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 
+admin.autodiscover()
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     re_path(r"^api/v1/manage(?:/|$)", include("api.manage.urls")),
