@@ -1,7 +1,7 @@
 """What one process, a probe or an operator says of a deployment holds at all processes within a second."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -85,11 +85,39 @@ def _said(caller: Caller, script: str) -> float:
     return float(caller.gateway.manage("shell", "--no-imports", "-c", script).split()[-1])
 
 
+def _unheard_until(has_heard: Callable[[], bool]) -> float:
+    """When a process was asked last that turned out not to have heard, less what it needs for an answer.
+
+    Answers that came later tell nothing of that moment. On a busy machine a process may need as long for
+    hearing as for the slowest answer that it gave meanwhile.
+    """
+    asked, slowest = 0.0, 0.0
+
+    def look() -> bool:
+        nonlocal asked, slowest
+        began = time.monotonic()
+        heard = has_heard()
+        slowest = max(slowest, time.monotonic() - began)
+        asked = asked if heard else began
+        return heard
+
+    assert eventually(look)
+    return asked - slowest
+
+
 def _in_force(caller: Caller, script: str, model: str, status: int) -> None:
-    """All processes answer so at most a second after something was said."""
-    said = _said(caller, script)
-    assert eventually(lambda: set(_ask_all(caller, model)) == {status})
-    assert time.monotonic() < said + IN_FORCE_WITHIN + 0.5  # the calls of this very look
+    """Each process answers so whatever is asked later than a second after something was said.
+
+    Nobody asks sooner: a call that is under way when its breaker opens closes it again with its answer.
+    """
+    said, webs = _said(caller, script), caller.gateway.webs
+    assert eventually(lambda: time.monotonic() > said + IN_FORCE_WITHIN)
+
+    def unheard_until(web: WebProcess) -> float:
+        return _unheard_until(lambda: _status(caller, web, model) == status)
+
+    with ThreadPoolExecutor(len(webs)) as pool:
+        assert max(pool.map(unheard_until, webs)) < said + IN_FORCE_WITHIN
 
 
 def test_what_fails_at_one_opens_at_both(fleet: Caller, provider: ProviderStub) -> None:
@@ -104,8 +132,7 @@ def test_what_fails_at_one_opens_at_both(fleet: Caller, provider: ProviderStub) 
     assert eventually(lambda: not reaches(one), within=5.0)
     opened = time.monotonic()
     provider.script(name, answer_honestly)  # the other has no reason of its own to open
-    assert eventually(lambda: not reaches(other), within=5.0)
-    assert time.monotonic() < opened + IN_FORCE_WITHIN
+    assert _unheard_until(lambda: not reaches(other)) < opened + IN_FORCE_WITHIN
     assert _ask_all(fleet, f"stub/{name}") == [503, 503]
 
 

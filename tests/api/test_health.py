@@ -101,7 +101,7 @@ def test_a_gateway_without_its_tables_says_what_to_do(redis: OwnRedis, tmp_path:
         web = WebProcess(0, environment=environment, log=tmp_path / "web.log")
         web.start()
         try:
-            assert eventually(lambda: answers("127.0.0.1", web.port))
+            assert eventually(lambda: answers("127.0.0.1", web.port), within=30)
             status, told = readiness(web)
         finally:
             web.stop()
