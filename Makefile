@@ -37,7 +37,7 @@ serve: .venv/.runtime ## start the gateway as it is configured
 	@exec $(BIN)/python manage.py serve $(ARGS)
 
 test: .venv/.dev .venv/.clients ## run all tests; ARGS="tests/gateway -k hold" for some, TEST_WORKERS=0 for one process
-	@exec $(ONLY) $(SERVERS) $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(ARGS)
+	@exec $(ONLY) $(SERVERS) $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 chaos: .venv/.dev ## kill, hang and stop everything for minutes; CHAOS_ROUNDS=10, CHAOS_SEED=1 to see the same again
 	@exec $(ONLY) $(SERVERS) CHAOS_ROUNDS=$(CHAOS_ROUNDS) CHAOS_SEED=$(CHAOS_SEED) \

@@ -39,9 +39,12 @@ from tests.support.gateways import (  # noqa: E402
     configuration,
     distributed_gateway,
     embedded_gateway,
+    lasting_distributed,
+    lasting_embedded,
     provider,
 )
 from tests.support.guards import flush_lifts_guards  # noqa: E402
+from tests.support.lasting import end_idle, order  # noqa: E402
 from tests.support.servers import nats_url, redis_url  # noqa: E402
 
 __all__ = (
@@ -49,6 +52,8 @@ __all__ = (
     "distributed_gateway",
     "each_database",
     "embedded_gateway",
+    "lasting_distributed",
+    "lasting_embedded",
     "nats_url",
     "postgresql",
     "postgresql_connection",
@@ -73,12 +78,25 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
         config["TEST"]["NAME"] = str(_HOME / "test.sqlite3")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whoever runs on each database needs the test database, also when it is the only test of the run."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, object, object]:
+    """Put them in order.
+
+    Whoever runs on each database needs the test database, also when it is the only test of the run.
+    """
     for item in items:
         if "each_database" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.django_db)
+    result = yield
+    order(config, items)
+    return result
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Gateways that no later file calls need not idle beside it."""
+    end_idle(item)
 
 
 @pytest.hookimpl(wrapper=True)

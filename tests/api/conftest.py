@@ -13,9 +13,18 @@ import pytest
 from tests.support.caller import Caller
 from tests.support.gateway_server import GatewayServer, served_fleet, served_gateway
 from tests.support.provider_stub import ProviderStub
-from tests.support.routing_gateways import Routed, ill, routed_fleet, routed_single, well
+from tests.support.routing_gateways import (
+    Routed,
+    ill,
+    lasting_fleet,
+    lasting_single,
+    routed_fleet,
+    routed_single,
+    routing,
+    well,
+)
 
-__all__ = ("ill", "routed_fleet", "routed_single", "well")
+__all__ = ("ill", "lasting_fleet", "lasting_single", "routed_fleet", "routed_single", "routing", "well")
 
 
 class Calling(Protocol):
@@ -46,14 +55,14 @@ def serving(each_mode: str) -> Serving:
 
 
 @pytest.fixture(scope="module")
-def gateway(request: pytest.FixtureRequest, each_mode: str) -> GatewayServer:
-    """The gateway of the test's kind."""
+def gateway(request: pytest.FixtureRequest, each_mode: str, configuration: str) -> GatewayServer:
+    """The gateway of the test's kind, with the configuration of both kinds."""
     server: GatewayServer = request.getfixturevalue(f"{each_mode}_gateway")
     return server
 
 
 @pytest.fixture(scope="module", params=["single", "fleet"])
-def routed(request: pytest.FixtureRequest) -> Routed:
+def routed(request: pytest.FixtureRequest, routing: str) -> Routed:
     """The gateways of `tests/support/routing_gateways.py`, one after the other."""
     found: Routed = request.getfixturevalue(f"routed_{request.param}")
     return found

@@ -83,6 +83,11 @@ class GatewayServer:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def runs(self) -> bool:
+        """Whether any of it runs."""
+        return any(process.runs for process in (*self.webs, *self.drains))
+
+    @property
     def log(self) -> str:
         """What all of it wrote so far."""
         return "".join(process.log for process in (*self.webs, *self.drains))
@@ -136,10 +141,18 @@ def served_gateway(configuration: str, **options: Any) -> Iterator[GatewayServer
 @contextmanager
 def served_fleet(configuration: str, **options: Any) -> Iterator[GatewayServer]:
     """A running gateway of several processes, on databases that are its own."""
+    with configured_fleet(configuration, **options) as server:
+        server.start()
+        yield server
+
+
+@contextmanager
+def configured_fleet(configuration: str, **options: Any) -> Iterator[GatewayServer]:
+    """The same, not started yet."""
     with (
         redis_database() as redis,
         migrated_database() as database,
-        served_gateway(configuration, redis=redis, database=database, migrate=False, **options) as server,
+        configured_gateway(configuration, redis=redis, database=database, migrate=False, **options) as server,
     ):
         yield server
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.gateway_server import GatewayServer, served_fleet, served_gateway
+from tests.support.gateway_server import GatewayServer, configured_fleet, configured_gateway
+from tests.support.lasting import lent
 from tests.support.provider_kinds import answer_any
 from tests.support.provider_stub import ProviderStub
 
@@ -145,9 +146,9 @@ def configuration(provider: ProviderStub) -> str:
 
 
 @pytest.fixture(scope="session")
-def embedded_gateway(configuration: str) -> Iterator[GatewayServer]:
-    """The gateway as one process."""
-    with served_gateway(
+def lasting_embedded(configuration: str) -> Iterator[GatewayServer]:
+    """The gateway as one process, for the whole session."""
+    with configured_gateway(
         configuration, GATEWAY_MAX_BODY_BYTES=str(BODY_LIMIT), GATEWAY_CORS_ORIGINS=PAGE
     ) as server:
         yield server
@@ -155,13 +156,31 @@ def embedded_gateway(configuration: str) -> Iterator[GatewayServer]:
 
 
 @pytest.fixture(scope="session")
-def distributed_gateway(configuration: str) -> Iterator[GatewayServer]:
-    """The gateway as several processes, which take the calls in turn."""
-    with served_fleet(
+def lasting_distributed(configuration: str) -> Iterator[GatewayServer]:
+    """The gateway as several processes, which take the calls in turn, for the whole session."""
+    with configured_fleet(
         configuration, GATEWAY_MAX_BODY_BYTES=str(BODY_LIMIT), GATEWAY_CORS_ORIGINS=PAGE
     ) as server:
         yield server
         assert mistakes(server) == []
+
+
+@pytest.fixture(scope="module")
+def embedded_gateway(
+    request: pytest.FixtureRequest, lasting_embedded: GatewayServer
+) -> Iterator[GatewayServer]:
+    """The gateway as one process."""
+    with lent(lasting_embedded, request) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def distributed_gateway(
+    request: pytest.FixtureRequest, lasting_distributed: GatewayServer
+) -> Iterator[GatewayServer]:
+    """The gateway as several processes."""
+    with lent(lasting_distributed, request) as server:
+        yield server
 
 
 def mistakes(server: GatewayServer) -> list[str]:

@@ -5,12 +5,14 @@ Models exist under any name behind their prefix, so that each test scripts one o
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from tests.support.caller import Caller
-from tests.support.gateway_server import GatewayServer, served_fleet, served_gateway
+from tests.support.gateway_server import GatewayServer, configured_fleet, configured_gateway
 from tests.support.gateways import mistakes
+from tests.support.lasting import lent
 from tests.support.provider_kinds import answer_any
 from tests.support.provider_stub import ProviderStub
 
@@ -158,19 +160,43 @@ def well() -> Iterator[ProviderStub]:
 
 
 @pytest.fixture(scope="session")
-def routed_single(ill: ProviderStub, well: ProviderStub) -> Iterator[Routed]:
-    """One process on a database file."""
-    with served_gateway(routing_configuration(ill, well), **breakers()) as gateway:
-        yield Routed(gateway, ill, well)
+def routing(ill: ProviderStub, well: ProviderStub) -> str:
+    """The configuration of both gateways."""
+    return routing_configuration(ill, well)
+
+
+@pytest.fixture(scope="session")
+def lasting_single(routing: str) -> Iterator[GatewayServer]:
+    """One process on a database file, for the whole session."""
+    with configured_gateway(routing, **breakers()) as gateway:
+        yield gateway
         assert mistakes(gateway) == []
 
 
 @pytest.fixture(scope="session")
-def routed_fleet(ill: ProviderStub, well: ProviderStub) -> Iterator[Routed]:
-    """Three processes on Redis and PostgreSQL."""
-    with served_fleet(routing_configuration(ill, well), webs=3, **breakers()) as gateway:
-        yield Routed(gateway, ill, well)
+def lasting_fleet(routing: str) -> Iterator[GatewayServer]:
+    """Three processes on Redis and PostgreSQL, for the whole session."""
+    with configured_fleet(routing, webs=3, **breakers()) as gateway:
+        yield gateway
         assert mistakes(gateway) == []
+
+
+@pytest.fixture(scope="module")
+def routed_single(
+    request: pytest.FixtureRequest, lasting_single: GatewayServer, ill: ProviderStub, well: ProviderStub
+) -> Iterator[Routed]:
+    """One process on a database file."""
+    with lent(lasting_single, request) as gateway:
+        yield Routed(gateway, ill, well)
+
+
+@pytest.fixture(scope="module")
+def routed_fleet(
+    request: pytest.FixtureRequest, lasting_fleet: GatewayServer, ill: ProviderStub, well: ProviderStub
+) -> Iterator[Routed]:
+    """Three processes on Redis and PostgreSQL."""
+    with lent(lasting_fleet, request) as gateway:
+        yield Routed(gateway, ill, well)
 
 
 def routing_configuration(ill: ProviderStub, well: ProviderStub) -> str:
@@ -194,6 +220,6 @@ def routing_configuration(ill: ProviderStub, well: ProviderStub) -> str:
     )
 
 
-def breakers() -> dict[str, str]:
+def breakers() -> dict[str, Any]:
     """Settings by which breakers open soon, and not for long."""
     return {"CIRCUIT_BREAKER_FAILURE_THRESHOLD": str(THRESHOLD), "CIRCUIT_BREAKER_TIMEOUT": str(REST)}
