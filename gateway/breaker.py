@@ -46,9 +46,11 @@ class Breaker:
         """The probe is another's: nobody here needs to ask again before that."""
         self._probe_until = until
 
-    def succeeded(self) -> bool:
-        """A call was answered; whether that closed it."""
+    def succeeded(self, now: float) -> bool:
+        """A call was answered; whether that closed it. While it rests, such a call is one from before."""
         was_open = self.until is not None
+        if self.until is not None and now < self.until:
+            return False
         self.close()
         return was_open
 

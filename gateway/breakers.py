@@ -89,7 +89,9 @@ class Board:
         known = self._known.get((deployment.id, deployment.upstream))
         if known is None or not known.name:
             self.get(deployment)
-        if known is not None and not known.breaker.is_well and known.breaker.succeeded():
+        if known is None or known.breaker.is_well:
+            return
+        if known.breaker.succeeded(self._clock.monotonic()):
             self._tell(key_of(deployment))
 
     def failed(self, deployment: Deployment, detail: str = "") -> None:

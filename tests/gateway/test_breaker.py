@@ -14,7 +14,7 @@ def test_it_opens_after_failures_in_a_row() -> None:
     breaker = Breaker(threshold=3)
     for _ in range(2):
         breaker.failed(0)
-    breaker.succeeded()
+    breaker.succeeded(0)
     for _ in range(2):
         breaker.failed(0)
     assert breaker.admits(0)
@@ -32,8 +32,15 @@ def test_after_its_rest_one_probe_goes_through() -> None:
 def test_a_good_probe_closes_it() -> None:
     breaker = _opened()
     assert breaker.admits(60)
-    breaker.succeeded()
+    breaker.succeeded(60)
     assert [breaker.admits(60) for _ in range(3)] == [True] * 3
+
+
+def test_a_call_from_before_it_opened_does_not_close_it() -> None:
+    breaker = _opened()
+    assert not breaker.succeeded(59.9)
+    assert breaker.state(59.9) == "open"
+    assert breaker.succeeded(60)
 
 
 def test_a_bad_probe_makes_it_rest_again() -> None:

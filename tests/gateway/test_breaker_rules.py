@@ -35,8 +35,10 @@ class BreakerRules(RuleBasedStateMachine):
 
     @rule()
     def succeed(self) -> None:
-        assert self.breaker.succeeded() is (self.opened is not None)
-        self.in_a_row, self.opened, self.probed = 0, None, None
+        rests = self.opened is not None and self.now < self.opened + REST
+        assert self.breaker.succeeded(self.now) is (self.opened is not None and not rests)
+        if not rests:
+            self.in_a_row, self.opened, self.probed = 0, None, None
 
     @rule()
     def ask(self) -> None:
