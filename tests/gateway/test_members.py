@@ -1,5 +1,7 @@
 """JSON objects keep the bytes of their members, and say each thing once."""
 
+import json
+
 import hypothesis.strategies as st
 import msgspec
 import pytest
@@ -29,6 +31,39 @@ def test_what_is_read_and_joined_means_the_same(value: dict[str, object]) -> Non
     assert msgspec.json.decode(join_members(read_members(msgspec.json.encode(value)))) == value
 
 
+@given(
+    st.dictionaries(st.text(max_size=4), values, min_size=1),
+    st.sampled_from([(",", ":"), (", ", ": "), (" ,   ", "  :     "), (",\n", ":\t"), ("    ,", ":")]),
+    st.booleans(),
+    st.data(),
+)
+def test_a_member_that_stands_twice_is_seen_however_it_is_written(
+    value: dict[str, object], separators: tuple[str, str], escapes: bool, data: st.DataObject
+) -> None:
+    comma, colon = separators
+    written = [json.dumps(name, ensure_ascii=escapes) + colon + json.dumps(value[name]) for name in value]
+    assert read_members(_object(written, comma)).keys() == value.keys()
+    twice = data.draw(st.sampled_from(sorted(value)))
+    written.insert(data.draw(st.integers(0, len(written))), f"{json.dumps(twice)}{colon}0")
+    with pytest.raises(InvalidRequest, match="twice"):
+        read_members(_object(written, comma))
+
+
+def _object(members: list[str], comma: str) -> bytes:
+    return f"{{{comma.join(members)}}}".encode()
+
+
+@given(st.characters(exclude_categories=["Cs"]))
+def test_no_name_is_written_longer_than_it_came(letter: str) -> None:
+    for name in (f'"{letter}"'.encode(), json.dumps(letter).encode()):
+        try:
+            read = msgspec.json.decode(name)
+        except msgspec.DecodeError:
+            continue
+        assert len(msgspec.json.encode(read)) <= len(name)
+
+
+@pytest.mark.parametrize("filler", [0, 2000])
 @pytest.mark.parametrize(
     ("body", "complaint"),
     [
@@ -50,9 +85,9 @@ def test_what_is_read_and_joined_means_the_same(value: dict[str, object]) -> Non
         (b'{"a":%b}' % (b"[" * 100_000 + b"]" * 100_000), "nested too deeply"),
     ],
 )
-def test_what_is_not_one_clear_object_is_refused(body: bytes, complaint: str) -> None:
+def test_what_is_not_one_clear_object_is_refused(body: bytes, complaint: str, filler: int) -> None:
     with pytest.raises(InvalidRequest, match=complaint) as refused:
-        read_members(body)
+        read_members(b" " * filler + body)
     assert refused.value.status == 400
 
 
