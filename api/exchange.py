@@ -37,7 +37,7 @@ class Exchange(RequestResponseCycle):
 
     def start(self, app: ASGI3Application, loop: asyncio.AbstractEventLoop) -> None:
         """Call the application in a task that the server waits for when it ends."""
-        self._task = loop.create_task(self.run_asgi(app))
+        self._task = asyncio.Task(self.run_asgi(app), loop=loop, name="request")  # a number costs formatting
         self._tasks.add(self._task)
 
     async def run_asgi(self, app: ASGI3Application) -> None:
