@@ -10,7 +10,7 @@ from gateway.errors import GatewayError
 _JSON = "content-type: application/json\r\n"
 _EVENTS = "content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n"
 _CLOSE = "connection: close\r\n"
-_NANO = 1_000_000_000
+_NANO_DIGITS = 9
 _NO_CONTROLS = dict.fromkeys((*(number for number in range(32) if number != 9), 127))
 
 
@@ -134,10 +134,8 @@ def failed_head(error: GatewayError, overhead_us: int) -> str:
 def _rates_head(rates: tuple[Rate, ...]) -> str:
     head = ""
     for rate in rates:
-        limit, remaining, reset = _rate_names(rate.unit)
-        head += (
-            f"{limit}{rate.limit}\r\n{remaining}{rate.remaining}\r\n{reset}{rate.reset_ms / 1000:.3f}s\r\n"
-        )
+        limit, reset = _rate_lines(rate.unit, rate.limit)
+        head += f"{limit}{rate.remaining}{reset}{rate.reset_ms / 1000:.3f}s\r\n"
     return head
 
 
@@ -147,14 +145,16 @@ def _names_head(provider: str, model: str, cache: str) -> str:
     return "".join([header_line(*pair) for pair in names.items() if pair[1]])
 
 
-@lru_cache
-def _rate_names(unit: str) -> tuple[str, str, str]:
-    limit, remaining, reset = [f"x-ratelimit-{what}-{unit}: " for what in ("limit", "remaining", "reset")]
-    return limit, remaining, reset
+@lru_cache(maxsize=1024)
+def _rate_lines(unit: str, limit: int) -> tuple[str, str]:
+    """What stands before the requests or tokens that remain, and what between them and the seconds."""
+    named = f"x-ratelimit-limit-{unit}: {limit}\r\nx-ratelimit-remaining-{unit}: "
+    return named, f"\r\nx-ratelimit-reset-{unit}: "
 
 
 def format_usd(nano: int) -> str:
     """Nano-dollars as dollars, to the last digit."""
-    sign = "-" if nano < 0 else ""
-    dollars, rest = divmod(abs(nano), _NANO)
-    return f"{sign}{dollars}.{rest:09}"
+    if nano < 0:
+        return "-" + format_usd(-nano)
+    digits = str(nano).zfill(_NANO_DIGITS + 1)
+    return f"{digits[:-_NANO_DIGITS]}.{digits[-_NANO_DIGITS:]}"

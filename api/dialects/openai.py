@@ -100,10 +100,10 @@ def render_reply(call: Call, outcome: Outcome) -> bytes:
     usage = outcome.reply.counts or bytes(_counted.decode(body).usage).strip()
     if usage.startswith(b"{"):
         counts = usage[1:].lstrip()
-        told = b"{%b%b%b" % (flag, b"" if counts == b"}" else b",", counts)
+        told = b"".join((b"{", flag, b"" if counts == b"}" else b",", counts))
         at = body.find(usage)
         if at >= 0 and body.find(usage, at + 1) < 0:
-            return b"%b%b%b" % (body[:at], told, body[at + len(usage) :])
+            return b"".join((body[:at], told, body[at + len(usage) :]))
     else:
         told = b"{%b}" % flag
     return join_members({**_raw_members.decode(body), "usage": told})
