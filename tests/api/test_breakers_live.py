@@ -108,7 +108,7 @@ def _unheard_until(has_heard: Callable[[], bool]) -> float:
 def _in_force(caller: Caller, script: str, model: str, status: int) -> None:
     """Each process answers so whatever is asked later than a second after something was said.
 
-    Nobody asks sooner: a call that is under way when its breaker opens closes it again with its answer.
+    Nobody asks sooner: such answers would tell nothing.
     """
     said, webs = _said(caller, script), caller.gateway.webs
     assert eventually(lambda: time.monotonic() > said + IN_FORCE_WITHIN)
