@@ -4,7 +4,7 @@ from typing import Literal
 from uuid import UUID
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from gateway.call import Rate
 from gateway.entry import Entry
@@ -156,9 +156,13 @@ def uncovered_amounts(settlement: Settlement) -> Amounts:
 def is_countable(order: Order, *, largest: int = LARGEST_ENTRY) -> bool:
     """Whether every counter and column can hold it: one that none could would block the books for all."""
     if isinstance(order, Hold):
-        amounts = order.amounts
-        return max(amounts.tokens, amounts.nano, amounts.requests, amounts.concurrency) <= LARGEST_AMOUNT
+        most: int = max(astuple(order.amounts))
+        return most <= LARGEST_AMOUNT
     if isinstance(order, Settlement):
         entry = order.entry
-        return max(abs(entry.cost_nano), abs(entry.charge_nano), order.tokens) <= largest
+        return (
+            -largest <= entry.cost_nano <= largest
+            and -largest <= entry.charge_nano <= largest
+            and order.tokens <= largest
+        )
     return True

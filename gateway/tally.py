@@ -5,11 +5,13 @@ and window start, and a settle spends in the windows named in its hold, so that 
 in between is not charged for its predecessor.
 """
 
-from collections.abc import Iterable
+from collections import ChainMap
+from collections.abc import Iterable, Mapping
+from operator import sub
 from uuid import UUID
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from gateway.accounts import Account, Amounts, Hold, Refusal, Settlement, Unit, Verdict
 from gateway.call import Rate
@@ -20,7 +22,6 @@ LATE_SETTLE_MS = 86_400_000
 """How long a swept hold is remembered, so that a late settle corrects its entry instead of adding one."""
 
 _CONCURRENCY_RETRY_MS = 1_000
-_NOTHING = Amounts()
 
 
 class Share(Struct, frozen=True, array_like=True, gc=False):
@@ -80,7 +81,7 @@ class Tally:
 
     def admit(self, hold: Hold, now_ms: int) -> Verdict:
         """Set the hold's amounts aside on all its accounts, or on none."""
-        if hold.id in self.swept and hold.accounts:
+        if self.swept and hold.id in self.swept and hold.accounts:
             return Verdict(refusal=Refusal(account=hold.accounts[0], retry_ms=_CONCURRENCY_RETRY_MS))
         known = self.holds.get(hold.id)
         places = self._places(hold, known, now_ms)
@@ -106,16 +107,18 @@ class Tally:
 
     def _places(self, hold: Hold, known: Held | None, now_ms: int) -> _Places | Refusal:
         """The counters that can bear a hold, or the account that cannot."""
-        before = _NOTHING if known is None else known.amounts
-        current, amounts = self.current, hold.amounts
+        current: Mapping[str, Counter] = self.current
+        amounts, cooling = hold.amounts, self.cooling
+        if known is not None:  # it stays where it sits, and takes what it has not yet
+            current = ChainMap({share.account: self._at(share) for share in known.shares}, self.current)
+            amounts = Amounts(*map(sub, astuple(amounts), astuple(known.amounts)))
         places = []
-        sits = {} if known is None else {share.account: share for share in known.shares}
         for account in hold.accounts:
-            counter = self._at(sits[account.id]) if account.id in sits else current.get(account.id)
+            counter = current.get(account.id)
             if counter is None or (counter.ends_ms <= now_ms and known is None):
                 counter = self._turn(account, now_ms)
-            more = getattr(amounts, account.unit) - getattr(before, account.unit)
-            if (more > 0 and counter.spent + counter.held + more > account.limit) or self.cooling:
+            more = getattr(amounts, account.unit)
+            if counter.spent + counter.held + more > account.limit or cooling:
                 refusal = self._refuse(account, counter, more, known is not None, now_ms)
                 if refusal is not None:
                     return refusal
@@ -203,20 +206,14 @@ class Tally:
         return counters, holds
 
     def _open(self, hold: Hold, places: _Places, now_ms: int) -> None:
-        shares = []
+        amounts, shares = hold.amounts, []
         for account, counter in places:
-            counter.held += getattr(hold.amounts, account.unit)
+            counter.held += getattr(amounts, account.unit)
             shares.append(counter.share)
-        lease_until_ms = now_ms + self.lease_ms
-        self.holds[hold.id] = Held(hold.id, lease_until_ms, hold.amounts, tuple(shares), hold.skeleton)
+        self.holds[hold.id] = Held(hold.id, now_ms + self.lease_ms, amounts, tuple(shares), hold.skeleton)
 
     def _raise(self, known: Held, hold: Hold) -> None:
-        raised = Amounts(
-            requests=max(known.amounts.requests, hold.amounts.requests),
-            tokens=max(known.amounts.tokens, hold.amounts.tokens),
-            concurrency=max(known.amounts.concurrency, hold.amounts.concurrency),
-            nano=max(known.amounts.nano, hold.amounts.nano),
-        )
+        raised = Amounts(*map(max, astuple(known.amounts), astuple(hold.amounts)))
         for share in known.shares:
             counter = self._at(share)
             counter.held += getattr(raised, share.unit) - getattr(known.amounts, share.unit)
@@ -261,14 +258,16 @@ class Tally:
         return bounds
 
     def _close(self, held: Held, spent: Amounts) -> None:
-        counters, amounts = self.counters, held.amounts
+        current, amounts, dirty = self.current, held.amounts, self.dirty
         for share in held.shares:
-            counter = counters.get((share.account, share.start_ms))
+            counter = current.get(share.account)
+            if counter is None or counter.share is not share:  # an earlier window's
+                counter = self.counters.get((share.account, share.start_ms))
             if counter is not None:
                 unit = share.unit
                 counter.held -= getattr(amounts, unit)
                 counter.spent += getattr(spent, unit)
-                self.dirty.add(counter)
+                dirty.add(counter)
 
     def _at(self, share: Share) -> Counter:
         """The counter that a hold sits on, even if its window was forgotten meanwhile."""
