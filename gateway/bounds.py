@@ -92,7 +92,9 @@ def _has_price(card: PriceCard, extent: Extent) -> bool:
 
 def _larger(one: int | None, other: int | None) -> int | None:
     """Of two bounds, the one that holds for both; no bound is larger than any."""
-    return None if one is None or other is None else max(one, other)
+    if one is None or other is None:
+        return None
+    return one if one > other else other
 
 
 def input_bound(extent: Extent, model: Model, counted: Mapping[str, int] = NOTHING) -> int | None:

@@ -46,7 +46,9 @@ def extent_of(ask: Ask) -> Extent:
 
 def _chat(ask: Ask, size: int) -> Extent:
     members = ask.members
-    unseen = has_opaque_part(members.get("messages")) or has_opaque_part(members.get("system"))
+    unseen = has_opaque_part(members.get("messages"))
+    if "system" in members:
+        unseen = unseen or has_opaque_part(members["system"])
     prompt = None if unseen else size
     extent = Extent(kind="chat", prompt=prompt, answer=ask.max_output, choices=ask.choices)
     return extent if _FAR_REACHING.isdisjoint(members) else _reaching(extent, members)

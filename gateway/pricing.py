@@ -88,10 +88,6 @@ class PriceCard(Struct, frozen=True, kw_only=True, gc=False):
     valid_from_ms: int = 0
     valid_until_ms: int | None = None
 
-    def covers(self, now_ms: int) -> bool:
-        """Whether the card is in force."""
-        return self.valid_from_ms <= now_ms and (self.valid_until_ms is None or now_ms < self.valid_until_ms)
-
     def prices(self, kind: str) -> bool:
         """Whether this kind of call has a price, whatever its conditions."""
         return kind in self.sheets[-1].kinds
@@ -141,7 +137,7 @@ def _priced_kinds(filled: Mapping[str, Price], own: Mapping[str, Price]) -> froz
 def card_at(cards: Sequence[PriceCard], now_ms: int) -> PriceCard | None:
     """The card in force at a moment."""
     for card in cards:
-        if card.covers(now_ms):
+        if card.valid_from_ms <= now_ms and (card.valid_until_ms is None or now_ms < card.valid_until_ms):
             return card
     return None
 
@@ -168,7 +164,7 @@ def price_usage(usage: Usage, card: PriceCard | None, terms: Terms, service_tier
         return Priced(lines=tuple([_line(*one, None, 0, 0) for one in zip(meters, counts, strict=True)]))
     sell = sell_sheets(card, terms)
     sold = sheet_for(sell, prompt, service_tier) if sell else None
-    rows = [sheet.prices.get(meter) for meter in meters]
+    rows = list(map(sheet.prices.get, meters))
     fee = None if usage.request else _fee(sheet, sold)
     if fee is not None:
         meters.append("request")
@@ -179,11 +175,10 @@ def price_usage(usage: Usage, card: PriceCard | None, terms: Terms, service_tier
     if sold is not None or terms.markup_bps:
         charges = _charges(meters, counts, costs, sold, terms)
         charge_nanos = allocate(charges, PICO_PER_NANO * BASIS_POINTS)
-    shared = zip(meters, counts, rows, cost_nanos, charge_nanos, strict=True)
     return Priced(
         cost_nano=sum(cost_nanos),
         charge_nano=sum(charge_nanos),
-        lines=tuple([_line(*one) for one in shared]),
+        lines=tuple(map(_line, meters, counts, rows, cost_nanos, charge_nanos)),
     )
 
 

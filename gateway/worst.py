@@ -39,7 +39,8 @@ def _worst_pico(sheets: Sequence[Sheet], input_bound: int, output_bound: int) ->
     for sheet in sheets:
         if not sheet.context_above or input_bound > sheet.context_above:
             pico = input_bound * sheet.dearest_input + output_bound * sheet.dearest_output + sheet.fee
-            worst = max(worst, pico)
+            if pico > worst:
+                worst = pico
     return worst
 
 

@@ -67,7 +67,7 @@ def worst_hold(tab: Tab) -> Hold:
         accounts=tab.accounts,
         amounts=amounts_of(bound, nano),
         revision=principal.revision,
-        claim=claim_of(call, principal.tenant_id),
+        claim=claim_of(call, principal.tenant_id) if call.origin.idempotency_key else None,
         skeleton=skeleton_of(tab, nano),
     )
 
@@ -130,7 +130,7 @@ def accounts_of(principal: Principal, end_user: EndUser | None, model: Model) ->
         accounts += end_user.accounts or tuple(
             replace(account, id=f"{account.id}:{end_user.id.hex}") for account in principal.user_accounts
         )
-    if not any(account.model for account in accounts):
+    if not any([account.model for account in accounts]):
         return accounts
     return tuple(account for account in accounts if not account.model or matches(account.model, model.name))
 
@@ -158,6 +158,8 @@ def amounts_of(bound: Bound, nano: int) -> Amounts:
 
 def _affordable(bound: Bound, accounts: tuple[Account, ...], *, clamps: bool) -> int:
     """What to hold. An answer without an end asks for all there is, where it may be cut to what is left."""
+    if bound.priced and bound.charge_nano is not None:
+        return min(bound.charge_nano, LARGEST_AMOUNT)
     hard = [account.hard for account in accounts if account.unit == "nano"]
     if hard and not bound.priced:
         raise Unpriced

@@ -21,6 +21,7 @@ from gateway.tokens import TokenCounter
 logger = logging.getLogger(__name__)
 
 _NOTHING = Usage()
+_FREE = Priced()
 _NOT_OF_TEXT = frozenset({"image", "speech", "transcription"})
 """Kinds of calls that are paid by the picture or the second, where no tokens are reported."""
 
@@ -28,7 +29,7 @@ _NOT_OF_TEXT = frozenset({"image", "speech", "transcription"})
 async def settlement_of(tab: Tab, *, monotonic: float, counter: TokenCounter) -> Settlement:
     """The order that closes a call's hold: exact where the provider counted, estimated where it did not."""
     if tab.is_paid_for:
-        entry = _entry(tab, "cached", _NOTHING, Priced(), None, False, monotonic)
+        entry = _entry(tab, "cached", _NOTHING, _FREE, None, False, monotonic)
         return Settlement(hold=tab.hold, entry=entry, tokens=0)
     usage = tab.usage
     estimated = usage is None and (tab.served is not None or tab.committed)
@@ -36,15 +37,15 @@ async def settlement_of(tab: Tab, *, monotonic: float, counter: TokenCounter) ->
         usage = await _estimate(tab, counter)
     elif usage is not None and usage.doubtful:
         estimated, usage = True, await _completed(tab, usage, counter)
-    if usage is not None and _are_of_tokens(tab, usage):
-        estimated, usage = True, _in_tokens(usage, tab.call.ask.kind)
-    if usage is not None and tab.call.ask.kind == "image":
-        usage, guessed = as_paid(usage, tab.call.ask, _card(tab), tab.models)
+    card, kind = _card(tab), tab.call.ask.kind
+    if usage is not None and (usage.audio_second or kind == "image"):
+        usage, guessed = _as_sold(tab, usage, card)
         estimated = estimated or guessed
-    card = _card(tab)
-    priced = Priced() if usage is None else _priced(tab, usage, card)
+    priced = _FREE
+    if usage is not None and kind not in FREE:
+        priced = price_usage(usage, card, tab.principal.terms, tab.service_tier)
     unseen = [attempt.unknown_nano for attempt in tab.attempts if attempt.unknown_nano]
-    if max(priced.cost_nano, priced.charge_nano) > LARGEST_ENTRY:
+    if priced.cost_nano > LARGEST_ENTRY or priced.charge_nano > LARGEST_ENTRY:
         usage, priced = None, Priced()
         unseen.append(tab.hold.amounts.nano)  # such figures are nonsense, and the bound stands instead
     elif priced.charge_nano > tab.hold.amounts.nano > 0:
@@ -80,21 +81,25 @@ def with_answer(settlement: Settlement, tab: Tab, vault: Vault) -> Settlement:
     return replace(settlement, answer=seal_answer(told, tab.recording, vault))
 
 
-def _priced(tab: Tab, usage: Usage, card: PriceCard | None) -> Priced:
-    if tab.call.ask.kind in FREE:
-        return Priced()
-    return price_usage(usage, card, tab.principal.terms, tab.service_tier)
-
-
 def _card(tab: Tab) -> PriceCard | None:
     """The prices of who served the call, when it began."""
     deployment = tab.served or tab.reached
     return card_at(deployment.cards, tab.at_ms) if deployment else None
 
 
-def _are_of_tokens(tab: Tab, usage: Usage) -> bool:
-    """Whether seconds were counted of a sound that has a price by the token alone."""
-    card = _card(tab) if usage.audio_second else None
+def _as_sold(tab: Tab, usage: Usage, card: PriceCard | None) -> tuple[Usage, bool]:
+    """Sounds and pictures by what has a price of them, and whether that is a guess."""
+    ask, guessed = tab.call.ask, False
+    if usage.audio_second and _sells_by_tokens(card):
+        usage, guessed = _in_tokens(usage, ask.kind), True
+    if ask.kind != "image":
+        return usage, guessed
+    usage, unsure = as_paid(usage, ask, card, tab.models)
+    return usage, guessed or unsure
+
+
+def _sells_by_tokens(card: PriceCard | None) -> bool:
+    """Whether a sound has a price by the token alone."""
     return card is not None and not any("audio_second" in sheet.prices for sheet in card.sheets)
 
 
