@@ -24,6 +24,8 @@ OVERLAP = 10.0
 """Seconds that each look goes back beyond the one before: what was told then may have been seen late."""
 
 MakeBreaker = Callable[[], Breaker]
+_Spot = tuple[int, str]
+"""A key with the number of its id, which is looked up faster than the id itself."""
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +63,7 @@ class Board:
         self._signs = signs
         self._most = most
         self._answers_within = answers_within
-        self._known: dict[Key, _Known] = {}
+        self._known: dict[_Spot, _Known] = {}
         self._untold: dict[Key, None] = {}
         self._heard_at = clock.monotonic()
         self._turn = asyncio.Lock()
@@ -69,14 +71,14 @@ class Board:
 
     def is_clear(self, deployment: Deployment) -> bool:
         """Whether nothing speaks against a call; if something does, ask `lets_through`."""
-        known = self._known.get((deployment.id, deployment.upstream))
+        known = self._known.get((deployment.id.int, deployment.upstream))
         return (known is None or known.breaker.until is None) and not deployment.held_open
 
     async def lets_through(self, deployment: Deployment) -> bool:
         """Whether a call may go there all the same: one probe of all processes' after a rest."""
         if deployment.held_open:
             return False
-        known, now = self._known.get(key_of(deployment)), self._clock.monotonic()
+        known, now = self._known.get(_spot(key_of(deployment))), self._clock.monotonic()
         if known is None:
             return True
         _forgive(known, deployment)
@@ -86,7 +88,7 @@ class Board:
 
     def succeeded(self, deployment: Deployment) -> None:
         """A call was answered there."""
-        known = self._known.get((deployment.id, deployment.upstream))
+        known = self._known.get((deployment.id.int, deployment.upstream))
         if known is None or not known.name:
             self.get(deployment)
         if known is None or known.breaker.is_well:
@@ -97,7 +99,7 @@ class Board:
     def failed(self, deployment: Deployment, detail: str = "") -> None:
         """A call failed there in a way that says that it is ill; the detail is a word of ours."""
         self.get(deployment)
-        known = self._known[key_of(deployment)]
+        known = self._known[_spot(key_of(deployment))]
         _forgive(known, deployment)
         if known.breaker.failed(self._clock.monotonic()):
             known.opened_at, known.detail = self._clock.now(), detail
@@ -105,7 +107,7 @@ class Board:
 
     def get(self, deployment: Deployment) -> Breaker:
         """The breaker of a deployment."""
-        known = self._known.get((deployment.id, deployment.upstream))
+        known = self._known.get((deployment.id.int, deployment.upstream))
         if known is None:
             known = self._meet(key_of(deployment), deployment.name)
         elif not known.name:  # others were the first to tell of it
@@ -114,7 +116,7 @@ class Board:
 
     def state(self, deployment: Deployment) -> State:
         """How a deployment's breaker is, whoever decided so."""
-        known = self._known.get(key_of(deployment))
+        known = self._known.get(_spot(key_of(deployment)))
         if known is not None:
             _forgive(known, deployment)
         if deployment.held_open:
@@ -126,7 +128,7 @@ class Board:
         if "*" not in deployment.upstream or deployment.held_open:
             return [self.state(deployment)]
         now = self._clock.monotonic()
-        met = [known for (row, _), known in list(self._known.items()) if row == deployment.id]
+        met = [known for (row, _), known in list(self._known.items()) if row == deployment.id.int]
         for known in met:
             _forgive(known, deployment)
         return [known.breaker.state(now) for known in met]
@@ -164,7 +166,7 @@ class Board:
     def hear(self, signs: Iterable[Sign]) -> None:
         """Do as was done elsewhere, where that is news and nothing newer happened here."""
         for sign in signs:
-            known = self._known.get(sign.key)
+            known = self._known.get(_spot(sign.key))
             if sign.key in self._untold or (known is None and not sign.is_open):
                 continue
             known = known or self._meet(sign.key, "")
@@ -179,7 +181,7 @@ class Board:
     def _meet(self, key: Key, name: str) -> _Known:
         if len(self._known) >= self._most:
             self._known = {key: one for key, one in self._known.items() if not one.breaker.is_well}
-        known = self._known[key] = _Known(self._make_breaker(), name)
+        known = self._known[_spot(key)] = _Known(self._make_breaker(), name)
         return known
 
     async def _claims(self, key: Key, breaker: Breaker) -> bool:
@@ -206,7 +208,7 @@ class Board:
         while self._untold and self._signs is not None:
             key = next(iter(self._untold))
             del self._untold[key]
-            known = self._known.get(key)
+            known = self._known.get(_spot(key))
             if known is None:
                 continue
             try:
@@ -233,6 +235,10 @@ class Board:
         began = self._clock.monotonic()
         self.hear(await self._signs.heard(began - self._heard_at + OVERLAP))
         self._heard_at = began
+
+
+def _spot(key: Key) -> _Spot:
+    return key[0].int, key[1]
 
 
 def _forgive(known: _Known, deployment: Deployment) -> None:
