@@ -30,16 +30,26 @@ class Admitted:
         self._entry: Entry = tab.skeleton
 
     async def __aenter__(self) -> "Admitted":
-        verdict = await self._admit()
+        tab, gateway = self._tab, self._gateway
+        try:
+            verdict = await gateway.teller.admit(tab.hold)
+            if verdict.refusal is not None:
+                verdict = await self._retry(verdict)
+        except BooksAway:
+            if tab.principal.policy.books_away == "refuse" or tab.hold.claim is not None:
+                gateway.teller.give_back(tab.hold)  # it may have been opened, and nobody have heard of it
+                raise
+            tab.note_let_in()
+            verdict = await gateway.teller.let_in(tab.hold)
         if verdict.revision:
             raise RevisionMoved(verdict.revision)
         if verdict.claimed is not None:
-            self._tab.note("claimed", "idempotency_key", verdict.claimed.state)
+            tab.note("claimed", "idempotency_key", verdict.claimed.state)
             raise ClaimTaken(verdict.claimed)
         if verdict.refusal is not None:
             raise self._refused(verdict.refusal)
-        self._tab.rates = verdict.rates
-        self._gateway.open.add(self._tab)
+        tab.rates = verdict.rates
+        gateway.open.add(tab)
         return self
 
     def _refused(self, refusal: Refusal) -> GatewayError:
@@ -55,22 +65,11 @@ class Admitted:
             )
         return error
 
-    async def _admit(self) -> Verdict:
-        tab, teller = self._tab, self._gateway.teller
-        try:
-            verdict = await teller.admit(tab.hold)
-            if verdict.refusal is not None:
-                counter = self._gateway.counter
-                verdict = await admit_smaller(tab, tab.models, verdict, teller=teller, counter=counter)
-            if verdict.refusal is not None:
-                verdict = await self._wait(verdict)
-            return verdict
-        except BooksAway:
-            if tab.principal.policy.books_away == "allow" and tab.hold.claim is None:
-                tab.note_let_in()
-                return await teller.let_in(tab.hold)
-            teller.give_back(tab.hold)  # it may have been opened, and nobody have heard of it
-            raise
+    async def _retry(self, refused: Verdict) -> Verdict:
+        """With a smaller hold, if one covers the call too; and then after a wait."""
+        tab, teller, counter = self._tab, self._gateway.teller, self._gateway.counter
+        verdict = await admit_smaller(tab, tab.models, refused, teller=teller, counter=counter)
+        return verdict if verdict.refusal is None else await self._wait(verdict)
 
     async def _wait(self, refused: Verdict) -> Verdict:
         """In line for a quota of the tenant's own, as long as its policy says. No wait makes money."""

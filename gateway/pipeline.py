@@ -172,20 +172,19 @@ class Gateway:
         if tab.plan.terms.shares:
             tab.seat = self.flights.board(tab.plan.key.exact)
 
-    async def _answer(self, tab: Tab, snapshot: Snapshot, relay: Relay | None) -> Reply:
+    def _answer(self, tab: Tab, snapshot: Snapshot, relay: Relay | None) -> Awaitable[Reply]:
         """What is counted here, or said by a provider: to this call alone or to several alike."""
         try:
             usable = screen(tab.call, usable_by(tab.call, tab.principal), tab.model.deployments)
         except NoSecureProvider:
             note_left_out(tab, tab.model)
             raise
-        counted = await count_here(tab, usable, self.counter)
-        if counted is not None:
-            return counted
+        if tab.call.ask.kind == "count" and not any(map(usable, tab.model.deployments)):
+            return count_here(tab, self.counter)
 
         gathers = tab.model.batch_size > 1 and tab.call.ask.kind == "embedding"
         if tab.seat is None and not gathers:
-            return await self.upstream.answer(tab, usable, snapshot, relay)
+            return self.upstream.answer(tab, usable, snapshot, relay)
 
         def make(listener: Relay | None) -> Awaitable[Reply]:
             if gathers:
@@ -194,7 +193,7 @@ class Gateway:
                 )
             return self.upstream.answer(tab, usable, snapshot, listener)
 
-        return await self.flights.fly(tab, make, relay)
+        return self.flights.fly(tab, make, relay)
 
     async def _continued(self, call: Call, principal: Principal) -> Call:
         """The call with all that was said before in it, so that it is bounded with it."""

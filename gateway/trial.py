@@ -7,6 +7,8 @@ ends the other, and from then on it alone writes what the call comes to.
 import asyncio
 from contextlib import suppress
 
+from msgspec import Struct
+
 from gateway.call import Attempt, Event, Reply, Usage
 from gateway.catalog import Deployment
 from gateway.errors import DeadlinePassed, ProviderCut, ProviderError
@@ -24,47 +26,27 @@ _LAST_BOUNDARY = b"\n\n"
 """Some providers hang up right behind their last line."""
 
 
-class Trial:
+class Trial(Struct, kw_only=True, eq=False):
     """One of a call's tries."""
 
-    __slots__ = (
-        "_began",
-        "_clock",
-        "_committed",
-        "_ticker",
-        "delivered",
-        "deployment",
-        "first_byte",
-        "has_missed",
-        "is_whole",
-        "request",
-        "seconds",
-        "service_tier",
-        "tab",
-        "usage",
-        "wire",
-    )
-
-    def __init__(
-        self, tab: Tab, deployment: Deployment, wire: Wire, request: Request, *, clock: Clock, ticker: Ticker
-    ) -> None:
-        self.tab = tab
-        self.deployment = deployment
-        self.wire = wire
-        self.request = request
-        self.usage: Usage | None = None
-        self.service_tier = ""
-        self.delivered: list[str] = []
-        self.seconds = 0.0
-        self.first_byte: float | None = None
-        """Seconds until a good answer began."""
-        self.is_whole = False
-        self.has_missed = False
-        """It was its provider that failed."""
-        self._began = clock.monotonic()
-        self._clock = clock
-        self._ticker = ticker
-        self._committed = False
+    tab: Tab
+    deployment: Deployment
+    wire: Wire
+    request: Request
+    clock: Clock
+    ticker: Ticker
+    began: float
+    usage: Usage | None = None
+    service_tier: str = ""
+    delivered: list[str] = []
+    seconds: float = 0.0
+    first_byte: float | None = None
+    """Seconds until a good answer began."""
+    is_whole: bool = False
+    has_missed: bool = False
+    """It was its provider that failed."""
+    committed: bool = False
+    """The caller has been sent something of it."""
 
     async def run(self, transport: Transport, relay: Relay | None) -> Reply:
         """The provider's good answer; however this ends, the tab lists it."""
@@ -90,7 +72,7 @@ class Trial:
     async def _exchange(self, transport: Transport, relay: Relay | None) -> Reply:
         ask, timeouts = self.tab.call.ask, self.deployment.timeouts
         deadline = self.tab.call.started + (self.tab.call.origin.timeout or timeouts.total)
-        async with Patience(deadline, self._ticker) as patience:
+        async with Patience(deadline, self.ticker) as patience:
             patience.expect(timeouts.connect + timeouts.first_byte)
             async with transport.open(self.request) as answer:
                 if answer.status >= 300:
@@ -98,7 +80,7 @@ class Trial:
                 if ask.stream and relay is not None:
                     return await self._relay(answer, patience, relay)
                 patience.expect(timeouts.idle)
-                self.first_byte = self._clock.monotonic() - self._began
+                self.first_byte = self.clock.monotonic() - self.began
                 body = await answer.read()
                 if isinstance(self.wire, Translation):
                     reply = await self.wire.read(ask, answer.headers, body)
@@ -131,14 +113,14 @@ class Trial:
         return Reply(
             status=200,
             content_type="text/event-stream",
-            body=b"".join([*([] if self._committed else kept), reader.tail]),
+            body=b"".join([*([] if self.committed else kept), reader.tail]),
             usage=reader.usage,
         )
 
     def _hear(self, reader: StreamReader, chunk: bytes) -> Event | None:
         """Note what a piece of the stream says; what of it is for the caller."""
         if self.first_byte is None:
-            self.first_byte = self._clock.monotonic() - self._began
+            self.first_byte = self.clock.monotonic() - self.began
         event = reader.feed(chunk)
         self.usage, self.service_tier = reader.usage, reader.service_tier
         return event
@@ -146,7 +128,7 @@ class Trial:
     async def _pass_on(
         self, reader: StreamReader, event: Event | None, kept: list[bytes], relay: Relay
     ) -> None:
-        if event is not None and not self._committed:
+        if event is not None and not self.committed:
             kept.append(event.data)
             event = await self._commit(reader, kept, relay)
         if event is not None:
@@ -159,15 +141,15 @@ class Trial:
         if not reader.meaningful:
             return None
         self._win()
-        self._committed = self.tab.committed = True
-        self.tab.ttft = self._clock.monotonic() - self.tab.call.started
+        self.committed = self.tab.committed = True
+        self.tab.ttft = self.clock.monotonic() - self.tab.call.started
         await relay.start(served_by(self.tab, self.deployment))
         return Event(b"".join(kept))
 
     async def _hear_out(self, reader: StreamReader, answer: Answer, patience: Patience) -> None:
         """The caller left, and the provider bills to the end all the same: hear for a while how much."""
         task = asyncio.current_task()
-        if task is None or not self._committed:
+        if task is None or not self.committed:
             return
         task.uncancel()  # the caller's leaving is told again when this is over
         patience.stop()
@@ -191,8 +173,8 @@ class Trial:
     def _note(self, outcome: str, status: int | None, *, unseen: bool) -> None:
         """List the try; one whose work nobody saw counts at its bound."""
         tab = self.tab
-        self.seconds = self._clock.monotonic() - self._began
-        unseen = unseen and not self._committed
+        self.seconds = self.clock.monotonic() - self.began
+        unseen = unseen and not self.committed
         if tab.winner in (None, self):
             tab.upstream_seconds += self.seconds
             tab.reached = self.deployment

@@ -5,9 +5,8 @@ after it a failure is the caller's to see.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from random import Random
-from typing import Any
 
 from gateway.batching import Teller
 from gateway.beginnings import beginning_of
@@ -23,7 +22,7 @@ from gateway.errors import (
     ProviderError,
     Untranslatable,
 )
-from gateway.hedging import hedged
+from gateway.hedging import Try, hedged
 from gateway.hints import hinted
 from gateway.ports import Clock, Relay, Transport, Turnstile
 from gateway.repair import Checker
@@ -141,7 +140,7 @@ class Upstream:
         if seconds is None:
             return await first
 
-        async def spare() -> Coroutine[Any, Any, Reply] | None:
+        async def spare() -> Try | None:
             while second := candidates.spare():
                 if self.board.is_clear(second) or await self._lets_through(tab, second):
                     break
@@ -165,11 +164,15 @@ class Upstream:
             candidates.go_on(deployment, error)
             raise
 
-    async def _attempt(
+    def _attempt(self, tab: Tab, deployment: Deployment, candidates: Candidates, relay: Relay | None) -> Try:
+        """One try, in a place where one is needed."""
+        if needs_place(deployment):
+            return self._placed(tab, deployment, candidates, relay)
+        return self._send(tab, deployment, deployment, relay)
+
+    async def _placed(
         self, tab: Tab, deployment: Deployment, candidates: Candidates, relay: Relay | None
     ) -> Reply:
-        if not needs_place(deployment):
-            return await self._send(tab, deployment, deployment, relay)
         place = await self.entrance.enter(tab, deployment)
         before, tokens = len(tab.attempts), tab.attempt_amounts.tokens
         try:
@@ -199,7 +202,15 @@ class Upstream:
         if isinstance(wire, Translation):
             await self._translate(tab, wire, ask, opened)
         request = wire.build_request(ask, opened)
-        trial = Trial(tab, deployment, wire, request, clock=self.clock, ticker=self.ticker)
+        trial = Trial(
+            tab=tab,
+            deployment=deployment,
+            wire=wire,
+            request=request,
+            clock=self.clock,
+            ticker=self.ticker,
+            began=self.clock.monotonic(),
+        )
         vital = self.vitals.note_start(deployment) if len(tab.model.deployments) > 1 else None
         try:
             reply = await trial.run(self.transport_for(deployment), relay)

@@ -87,8 +87,9 @@ def build_request(ask: Ask, deployment: Deployment) -> Request:
 
 def _edited_body(ask: Ask, deployment: Deployment) -> bytes:
     """The body as it came, but for the members that are ours to edit."""
-    asks_itself = ask.wants_usage and (ask.task != "chat" or "stream_options" in ask.members)
-    asks_usage = ask.stream and deployment.provider.includes_usage and not asks_itself
+    asks_usage = ask.stream and deployment.provider.includes_usage
+    if asks_usage and ask.wants_usage:  # perhaps it asks itself
+        asks_usage = ask.task == "chat" and "stream_options" not in ask.members
     if deployment.upstream == ask.model and not asks_usage:
         return ask.body
     members: dict[str, Raw | bytes] = {**ask.members, "model": _encode(deployment.upstream)}
