@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Container, Sequence
-from contextlib import asynccontextmanager
 from uuid import UUID, uuid5
 
 from msgspec.structs import replace
@@ -27,7 +26,7 @@ from gateway.claims import Claims
 from gateway.entry import Entry
 from gateway.errors import Unauthenticated
 from gateway.exchange import Request
-from gateway.ports import Answer, Clock
+from gateway.ports import Clock
 from gateway.principal import EndUser, Principal
 from gateway.responses.keeping import KEPT_AT_MOST, KEPT_SECONDS
 from gateway.signs import Key, Sign
@@ -99,10 +98,11 @@ class MemoryBooks:
             return verdict
         self.claims.settle(order)
         settled = self.tally.settle(order, now_ms)
-        if settled.entry.id not in self.entries and (settled.known or not order.gives_back):
+        if settled.known:
+            self.entries.setdefault(settled.entry.id, settled.entry)
+        elif settled.entry.id not in self.entries and not order.gives_back:
             self.entries[settled.entry.id] = settled.entry
-            if not settled.known:
-                self.tally.spend(order.hold, uncovered_amounts(order), now_ms)
+            self.tally.spend(order.hold, uncovered_amounts(order), now_ms)
         return Verdict()
 
 
@@ -269,6 +269,12 @@ class CannedAnswer:
         self.headers = headers
         self._pieces = pieces
 
+    async def __aenter__(self) -> "CannedAnswer":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
     async def read(self) -> bytes:
         """The whole body."""
         return b"".join(self._pieces)
@@ -286,7 +292,6 @@ class LocalTransport:
     def __init__(self, respond: Respond) -> None:
         self._respond = respond
 
-    @asynccontextmanager
-    async def open(self, request: Request) -> AsyncIterator[Answer]:
+    def open(self, request: Request) -> CannedAnswer:
         """Ask the function."""
-        yield CannedAnswer(*self._respond(request))
+        return CannedAnswer(*self._respond(request))
