@@ -1,7 +1,5 @@
 """What the orders of one transaction on the embedded books come to."""
 
-from uuid import UUID
-
 from gateway.entry import Entry
 from gateway.tally import Held
 from usage.books.mirror import Closed
@@ -17,7 +15,8 @@ class Changes:
     __slots__ = ("closed", "corrections", "holds", "taken", "unusual")
 
     def __init__(self) -> None:
-        self.holds: dict[UUID, Held] = {}
+        self.holds: dict[int, Held] = {}
+        """By the numbers of their ids."""
         self.closed: list[Closed] = []
         self.taken: list[Closed] = []
         """Calls that were settled as they were admitted: there is no hold to write over."""

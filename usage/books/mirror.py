@@ -84,7 +84,8 @@ class Mirror:
         self._path = path
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._patient: bool | None = None
-        self._slots: dict[UUID, int] = {}
+        self._slots: dict[int, int] = {}
+        """By the number of a call's id, which is looked up faster than the id itself."""
         self._free: list[int] = []
         execute = self._connection.execute
         execute("PRAGMA journal_mode=WAL")
@@ -111,7 +112,7 @@ class Mirror:
             held = read_held(record, lease_until_ms)
             if state == CLOSED and self._in_ledger(held.id):
                 continue
-            self._slots[held.id] = slot
+            self._slots[held.id.int] = slot
             if state == CLOSED:
                 kept.closed.append(Closed(held, tokens))
             else:
@@ -134,16 +135,13 @@ class Mirror:
     def put(self, holds: Iterable[Held], state: int) -> None:
         """Write holds, new ones and changed ones."""
         self.begin()
-        rows = [(self._slot(one.id), one.id.hex, one.lease_until_ms, _record(one), 0, state) for one in holds]
+        rows = [self._row(one, 0, state) for one in holds]
         self._connection.executemany(_PUT_HOLD, rows)
 
     def put_closed(self, closed: Iterable[Closed]) -> None:
         """Write what calls came to over what they held."""
         self.begin()
-        rows = [
-            (self._slot(held.id), held.id.hex, held.lease_until_ms, _record(held), tokens, CLOSED)
-            for held, tokens in closed
-        ]
+        rows = [self._row(held, tokens, CLOSED) for held, tokens in closed]
         self._connection.executemany(_PUT_HOLD, rows)
 
     def append(self, entry: Entry) -> bool:
@@ -176,7 +174,7 @@ class Mirror:
     def free(self, identifiers: Iterable[UUID]) -> None:
         """Let places be written over, once the commit says that nobody needs them."""
         for identifier in identifiers:
-            slot = self._slots.pop(identifier, None)
+            slot = self._slots.pop(identifier.int, None)
             if slot is not None:
                 heappush(self._free, slot)
 
@@ -199,12 +197,16 @@ class Mirror:
         """Let go of the file."""
         self._connection.close()
 
-    def _slot(self, identifier: UUID) -> int:
-        slot = self._slots.get(identifier)
+    def _row(self, held: Held, tokens: int, state: int) -> tuple[int, str, int, bytearray, int, int]:
+        number = held.id.int
+        slot = self._slots.get(number)
         if slot is None:
             slot = heappop(self._free) if self._free else len(self._slots) + 1
-            self._slots[identifier] = slot
-        return slot
+            self._slots[number] = slot
+        # As a bytearray: for a parameter of any other type but text and numbers SQLite's module first
+        # looks for somebody who would adapt it.
+        record = bytearray(_encoder.encode(held))
+        return slot, f"{number:032x}", held.lease_until_ms, record, tokens, state
 
     def _in_ledger(self, identifier: UUID) -> bool:
         return self._connection.execute(_IS_IN_LEDGER, (identifier.hex,)).fetchone() is not None
@@ -215,12 +217,6 @@ def read_held(record: bytes, lease_until_ms: int) -> Held:
     held = _decode_held(record)
     held.lease_until_ms = lease_until_ms
     return held
-
-
-def _record(held: Held) -> bytearray:
-    """As a bytearray: for a parameter of any other type but text and numbers SQLite's module first
-    looks for somebody who would adapt it."""
-    return bytearray(_encoder.encode(held))
 
 
 def _key(counter: Counter) -> tuple[str, int]:

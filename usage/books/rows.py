@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
-from uuid import UUID
 
 import msgspec
 
@@ -68,25 +67,25 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "
 def sqlite_row(entry: Entry) -> tuple[Any, ...]:
     """An entry's values for `SQLITE_VALUES`, in the forms in which Django keeps them in SQLite."""
     return (
-        entry.id.hex,
+        _hex(entry.id.int),
         _sqlite_moment(entry.at_ms),
         entry.request_id,
-        entry.tenant_id.hex,
+        _hex(entry.tenant_id.int),
         entry.tenant,
-        _or_empty(entry.project_id),
+        "" if entry.project_id is None else _hex(entry.project_id.int),
         entry.project,
         entry.cost_centre,
-        _or_empty(entry.key_id),
+        "" if entry.key_id is None else _hex(entry.key_id.int),
         entry.key,
-        _or_empty(entry.end_user_id),
+        "" if entry.end_user_id is None else _hex(entry.end_user_id.int),
         entry.dialect,
         entry.kind,
         entry.status,
         entry.model_asked,
         entry.model,
-        _or_empty(entry.provider_id),
+        "" if entry.provider_id is None else _hex(entry.provider_id.int),
         entry.provider,
-        _or_empty(entry.deployment_id),
+        "" if entry.deployment_id is None else _hex(entry.deployment_id.int),
         entry.deployment,
         _encode(entry.meters).decode(),
         entry.cost_nano,
@@ -100,7 +99,7 @@ def sqlite_row(entry: Entry) -> tuple[Any, ...]:
         entry.overhead_us,
         entry.sensitivity,
         _encode(entry.tags).decode(),
-        _or_empty(entry.corrects),
+        "" if entry.corrects is None else _hex(entry.corrects.int),
     )
 
 
@@ -181,7 +180,3 @@ def _sqlite_moment(at_ms: int) -> str:
 def _second(seconds: int) -> str:
     """Calls of the same second share the larger part of their time."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _or_empty(identifier: UUID | None) -> str:
-    return "" if identifier is None else identifier.hex

@@ -221,7 +221,7 @@ class SqliteBooks:
             mirror.put_claim(claim)
         held = self.tally.holds.get(order.id)
         if held is not None and verdict.refusal is None and verdict.claimed is None:
-            changes.holds[held.id] = held
+            changes.holds[held.id.int] = held
         return verdict
 
     def _settle(self, order: Settlement, changes: Changes, mirror: Mirror, now_ms: int) -> None:
@@ -234,7 +234,7 @@ class SqliteBooks:
         if held is not None and settled.entry is order.entry:
             held.skeleton = order.entry
             changes.closed.append(Closed(held, order.tokens))
-            changes.holds.pop(identifier, None)
+            changes.holds.pop(identifier.int, None)
         elif held is not None:
             mirror.put_closed([Closed(held, order.tokens)])
             changes.corrections.append(settled.entry)
