@@ -101,7 +101,7 @@ class Teller:
             await asyncio.wait([self._pump])
 
     def _enqueue(self, order: Order, within: float, *, opens: bool = False) -> "asyncio.Future[Verdict]":
-        loop = self._loop()
+        loop = self._loop() if self._pump is None else self._pump.get_loop()
         future: asyncio.Future[Verdict] = loop.create_future()
         self._waiting.append((order, future, self._clock.monotonic() + within, opens))
         if self._pump is None:
@@ -154,7 +154,7 @@ class Teller:
     def _deliver(self, waiting: _Waiting, verdict: Verdict) -> None:
         order, future, _, opens = waiting
         if opens and isinstance(order, Hold):
-            if order.id in self._repeated:
+            if self._repeated and order.id in self._repeated:
                 self._repeated.discard(order.id)
                 if verdict.refusal is not None:
                     self.give_back(order)  # it was granted at first, perhaps, and swept since

@@ -33,19 +33,18 @@ from gateway.signs import Key, Sign
 from gateway.standing import Standing, look_at, renew_windows
 from gateway.tally import Tally
 
+_DONE = Verdict()
+
 Respond = Callable[[Request], tuple[int, dict[str, str], Sequence[bytes]]]
 
 
 class SystemClock:
     """The machine's own time."""
 
-    def now(self) -> float:
-        """Seconds since the epoch."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Seconds that only go forward."""
-        return time.monotonic()
+    now = staticmethod(time.time)
+    """Seconds since the epoch."""
+    monotonic = staticmethod(time.monotonic)
+    """Seconds that only go forward."""
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -90,7 +89,7 @@ class MemoryBooks:
             return self.claims.admit(order, self.tally, now_ms)[0]
         if isinstance(order, Renewal):
             self.tally.renew(order.id, now_ms)
-            return Verdict()
+            return _DONE
         if order.opens:
             verdict, held = self.tally.take(order, now_ms)
             if held is not None:
@@ -103,7 +102,7 @@ class MemoryBooks:
         elif settled.entry.id not in self.entries and not order.gives_back:
             self.entries[settled.entry.id] = settled.entry
             self.tally.spend(order.hold, uncovered_amounts(order), now_ms)
-        return Verdict()
+        return _DONE
 
 
 class MemorySpill:
