@@ -27,14 +27,18 @@ from api.telling.providers import list_providers
 from api.telling.usage import tell_usage, tell_usage_stats
 from gateway.call import Ask
 
+Parse = Callable[[bytes, Headers], Ask]
+
 
 class Inference(Struct, frozen=True, kw_only=True):
     """A door behind which a model works: it costs, so it is admitted and settled."""
 
     dialect: Dialect
-    parse: Callable[[bytes, Headers], Ask]
+    parse: Parse
     form: bool = False
     """Its bodies are forms with files in them, not JSON."""
+    by_body: bool = True
+    """What is asked stands in the body alone; no header says more of it."""
     method: str = "POST"
 
 
@@ -69,10 +73,12 @@ DOORS: Mapping[str, Door] = {
     "/v1/moderations": Inference(dialect=_OPENAI, parse=parse_moderation),
     "/v1/images/generations": Inference(dialect=_OPENAI, parse=parse_image),
     "/v1/audio/speech": Inference(dialect=_OPENAI, parse=parse_speech),
-    "/v1/audio/transcriptions": Inference(dialect=_OPENAI, parse=parse_transcription, form=True),
+    "/v1/audio/transcriptions": Inference(
+        dialect=_OPENAI, parse=parse_transcription, form=True, by_body=False
+    ),
     "/v1/rerank": Inference(dialect=_OPENAI, parse=parse_rerank),
-    "/v1/messages": Inference(dialect=_ANTHROPIC, parse=anthropic.parse_message),
-    "/v1/messages/count_tokens": Inference(dialect=_ANTHROPIC, parse=anthropic.parse_count),
+    "/v1/messages": Inference(dialect=_ANTHROPIC, parse=anthropic.parse_message, by_body=False),
+    "/v1/messages/count_tokens": Inference(dialect=_ANTHROPIC, parse=anthropic.parse_count, by_body=False),
     "/v1/models": Telling(dialect=_OPENAI, tell=list_names, render=openai.render_models),
     "/api/v1/gateway/generate": Inference(dialect=_GATEWAY, parse=gateway_v1.parse_generate),
     "/api/v1/gateway/generate/stream": Inference(dialect=_GATEWAY, parse=gateway_v1.parse_stream),

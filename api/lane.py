@@ -16,16 +16,22 @@ from api.body import CallerLeft, is_long, read_body
 from api.cors import Cors
 from api.departure import Departure
 from api.dialect import Dialect
-from api.doors import DOORS, Door, Inference, dialect_of, find_door
+from api.doors import DOORS, Door, Inference, Parse, dialect_of, find_door
 from api.hosts import Hosts
 from api.origin import read_origin, read_request_id
 from api.reading import Reader
-from gateway.call import Call
+from gateway.caching.familiar import Familiar
+from gateway.caching.remembered import Remembered
+from gateway.call import Call, Outcome
 from gateway.errors import GatewayError, StreamingDisabled, UnknownDoor, WrongMethod
 from gateway.ids import uuid7
 from gateway.pipeline import Gateway
 
 logger = logging.getLogger(__name__)
+
+_SHORT = 64 * 1024
+"""Longer bodies are read anew each time."""
+_FAMILIAR_BYTES = 16 * 1024 * 1024
 
 _NO_EXTENSIONS: dict[str, WriteWhole] = {}
 
@@ -49,6 +55,7 @@ class Lane:
         self.reader = reader
         self.hosts = hosts
         self.body_limit = body_limit
+        self._familiar: Remembered[tuple[Parse, bytes], Familiar] = Remembered(_FAMILIAR_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -74,9 +81,17 @@ class Lane:
                 if is_long(headers):
                     await self.gateway.directory.identify(origin)  # strangers are not listened to for long
                 body = await read_body(receive, headers, self.body_limit, form=entered.form)
-                ask = entered.parse(body, headers)
-                call = Call(id=call_id, ask=ask, origin=origin, started=self.gateway.clock.monotonic())
-                await self._run(call, dialect, answer, receive)
+                known = self._known(entered, body)
+                call = Call(
+                    id=call_id,
+                    ask=entered.parse(body, headers) if known is None else known.ask,
+                    origin=origin,
+                    started=self.gateway.clock.monotonic(),
+                    familiar=known,
+                )
+                outcome = await self._run(call, dialect, answer, receive)
+                if known is None and outcome.served.cache == "hit" and entered.by_body:
+                    self._familiar.put((entered.parse, body), Familiar(call.ask), len(body))
             else:
                 body = await read_body(receive, headers, self.body_limit) if entered.read else b""
                 query = scope["query_string"]
@@ -90,7 +105,11 @@ class Lane:
             log_failure(error, answer.request_id)
             await self._fail(GatewayError(), dialect, answer, door, began)
 
-    async def _run(self, call: Call, dialect: Dialect, answer: Answer, receive: Receive) -> None:
+    def _known(self, door: Inference, body: bytes) -> Familiar | None:
+        """What a body asks that was read before: the cache answered it, and so it comes again."""
+        return self._familiar.get((door.parse, body)) if len(body) <= _SHORT else None
+
+    async def _run(self, call: Call, dialect: Dialect, answer: Answer, receive: Receive) -> Outcome:
         if call.ask.stream and not self.streams:
             raise StreamingDisabled
         answer.renderer = dialect.open_stream(call) if call.ask.stream else None
@@ -106,6 +125,7 @@ class Lane:
             await answer.finish_stream(outcome)
         else:
             await answer.reply(outcome, dialect.render_reply(call, outcome))
+        return outcome
 
     async def _fail(
         self, error: GatewayError, dialect: Dialect, answer: Answer, door: Door | None, began: float

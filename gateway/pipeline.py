@@ -133,7 +133,10 @@ class Gateway:
             name = call.ask.end_user
             end_user = await self.directory.end_user(principal, name) if name else None
             snapshot = self.catalog.snapshot()
-            tab = open_tab(call, principal, end_user, snapshot, self.clock.now())
+            now, familiar = self.clock.now(), call.familiar
+            tab = None if familiar is None else familiar.open_tab(call, principal, snapshot, now)
+            if tab is None:
+                tab = open_tab(call, principal, end_user, snapshot, now)
             outcome = await self._booked(tab, snapshot, relay)
         except BaseException as error:  # it goes on; those that were cancelled are told of too
             self.recent.ended(call, principal, tab, error)
@@ -148,6 +151,8 @@ class Gateway:
             if self.recall.is_on or tab.principal.policy.shares:
                 kept = await self.recall.look(tab)
                 if kept is not None:
+                    if tab.call.familiar is not None:
+                        tab.call.familiar.answered(tab, snapshot)
                     return await self.retelling.tell(tab, kept, relay)
                 self._prepare(tab, relay)
             tab.hold = worst_hold(tab)

@@ -6,7 +6,7 @@ spaced. What does not change the answer is left out: who asks, and how a stream 
 
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -41,28 +41,15 @@ class Key(Struct, frozen=True, kw_only=True, gc=False):
     """All the rest, as a hash: prompts of the same space differ in that text alone."""
 
 
-class Asked(NamedTuple):
-    """All that a key is made of."""
-
-    head: bytes
-    body: bytes
-    by_meaning: bool
-
-
-def asked_of(ask: Ask, *, tenant: UUID, model: str, by_meaning: bool = False) -> Asked:
-    """What a tenant asks of a model; by meaning only where the last message can be a text."""
-    return Asked(_head(ask, tenant, model), ask.body, by_meaning and ask.kind == "chat")
-
-
-def key_of(asked: Asked) -> Key | None:
+def key_of(ask: Ask, *, tenant: UUID, model: str, by_meaning: bool = False) -> Key | None:
     """The key; None for a body that cannot be told apart from others for sure."""
-    head, body, by_meaning = asked
     try:
-        members = _members(body)
+        members = _members(ask.body)
         for name in _BESIDE:
             members.pop(name, None)
+        head = _head(ask, tenant, model)
         exact = sha256(head + _encode(members)).hexdigest()
-        text = _taken_out(members) if by_meaning else ""
+        text = _taken_out(members) if by_meaning and ask.kind == "chat" else ""
         space = sha256(b"space\n" + head + _encode(members)).hexdigest() if text else ""
     except (msgspec.MsgspecError, OverflowError, RecursionError, UnicodeError):
         return None
@@ -73,12 +60,7 @@ def is_deterministic(ask: Ask) -> bool:
     """Whether the same ask would be answered alike again, as far as anybody promises that."""
     if ask.kind != "chat":
         return ask.kind in ("embedding", "moderation", "rerank")
-    temperature = ask.members.get("temperature")
-    return (
-        ask.choices <= 1
-        and temperature is not None
-        and (bytes(temperature) == b"0" or _number(temperature) == 0)
-    )
+    return ask.choices <= 1 and _number(ask.members.get("temperature")) == 0
 
 
 def _head(ask: Ask, tenant: UUID, model: str) -> bytes:
@@ -109,9 +91,9 @@ def _taken_out(members: dict[str, Any]) -> str:
     return text.strip()
 
 
-def _number(value: Raw) -> float | None:
+def _number(value: Raw | None) -> float | None:
     try:
-        told = _decode(value)
+        told = None if value is None else _decode(value)
     except (msgspec.MsgspecError, RecursionError, UnicodeError):
         return None
     return told if isinstance(told, int | float) and not isinstance(told, bool) else None

@@ -33,8 +33,10 @@ class Remembered(Generic[_Name, _Value]):
     def put(self, name: _Name, value: _Value, size: int) -> None:
         """Remember it, in the place of others if need be."""
         size += _BESIDES
-        if size > self._bytes_at_most or name in self._values:
+        if size > self._bytes_at_most:
             return
+        _, before = self._values.pop(name, (None, 0))
+        self._size -= before
         self._values[name] = value, size
         self._size += size
         while self._size > self._bytes_at_most:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from gateway.caching.kept import Kept, Label, kept_of, open_kept, seal_kept, seal_label
-from gateway.caching.keys import Asked, Key, asked_of, key_of
+from gateway.caching.keys import Key, key_of
 from gateway.caching.plan import Plan
 from gateway.caching.remembered import Remembered
 from gateway.caching.values import Stored
@@ -35,7 +35,7 @@ MEANS_WITHIN = 5.0
 _LONG = 256 * 1024
 """Bytes that are hashed, or packed, off the loop."""
 _REMEMBERED_BYTES = 16 * 1024 * 1024
-"""Of answers that were opened, and of bodies whose keys are known: those that came again lately."""
+"""Of answers that were opened, those that came again lately."""
 
 Run = Callable[[Call], Awaitable[Outcome]]
 
@@ -66,7 +66,6 @@ class Recall:
         self._is_under_way = is_under_way
         self._keeping: set[asyncio.Task[None]] = set()
         self._opened: Remembered[bytes, Kept] = Remembered(_REMEMBERED_BYTES)
-        self._keys: Remembered[Asked, Key] = Remembered(_REMEMBERED_BYTES)
 
     @property
     def is_on(self) -> bool:
@@ -75,39 +74,38 @@ class Recall:
 
     async def look(self, tab: Tab) -> Kept | None:
         """What is kept for a call; and what will be to keep is noted on its tab."""
+        plan = tab.plan
+        if plan is None:
+            plan = tab.plan = await self._planned(tab)
+        if plan is None:
+            return None
+        if not plan.terms.reads:
+            tab.note("cache", "bypass", "asked_anew")
+            return None
+        tab.cache = "miss"
+        kept, how = await self._find(tab, plan), "exact"
+        if kept is None:
+            kept, how = await self._find_alike(tab, plan), "by_meaning"
+        if kept is None:
+            tab.note("cache", "miss")
+            return None
+        tab.cache = "hit"
+        tab.note("cache", "hit", how)
+        return kept
+
+    async def _planned(self, tab: Tab) -> Plan | None:
+        """What the cache is to be asked; nothing where it has no part in the call."""
         policy, ask = tab.principal.policy, tab.call.ask
         terms = terms_of(ask, tab.call.origin, policy, is_on=self.is_on)
         if terms is None:
             if self._cache.is_on:
                 _note_bypass(tab)
             return None
-        asked = asked_of(
-            ask,
-            tenant=tab.principal.tenant_id,
-            model=tab.model.name,
-            by_meaning=bool(policy.semantic_model and self._meanings),
-        )
-        known = self._keys.get(asked)
-        key = known or await _key(asked)
+        key = await _key(tab, by_meaning=bool(policy.semantic_model and self._meanings))
         if key is None:
             tab.bypass = "cannot_be_compared"
             return None
-        tab.plan = Plan(ask, key, terms)
-        if not terms.reads:
-            tab.note("cache", "bypass", "asked_anew")
-            return None
-        tab.cache = "miss"
-        kept, how = await self._find(tab, tab.plan), "exact"
-        if kept is None:
-            kept, how = await self._find_alike(tab, tab.plan), "by_meaning"
-        if kept is None:
-            tab.note("cache", "miss")
-            return None
-        tab.cache = "hit"
-        tab.note("cache", "hit", how)
-        if known is None:
-            self._keys.put(asked, key, len(asked.body))
-        return kept
+        return Plan(ask, key, terms)
 
     def close(self, tab: Tab) -> None:
         """Keep the answer, if one came that is worth it. Nobody waits for that but who asks the same."""
@@ -260,7 +258,8 @@ def _note_bypass(tab: Tab) -> None:
         tab.note("cache", "bypass", why)
 
 
-async def _key(asked: Asked) -> Key | None:
-    if len(asked.body) > _LONG:
-        return await asyncio.to_thread(key_of, asked)
-    return key_of(asked)
+async def _key(tab: Tab, *, by_meaning: bool) -> Key | None:
+    ask, tenant, model = tab.call.ask, tab.principal.tenant_id, tab.model.name
+    if len(ask.body) > _LONG:
+        return await asyncio.to_thread(key_of, ask, tenant=tenant, model=model, by_meaning=by_meaning)
+    return key_of(ask, tenant=tenant, model=model, by_meaning=by_meaning)

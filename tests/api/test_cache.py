@@ -204,6 +204,14 @@ def test_anthropics_door_has_it(gateway: GatewayServer, stream: bool) -> None:
     assert until_hit(warm, body, "/v1/messages").body == first.body
 
 
+def test_what_anthropics_headers_ask_is_another_ask(gateway: GatewayServer) -> None:
+    warm, body = keyed(gateway, "warm"), hello(fresh("claude/kept"), max_tokens=20)
+    for _ in range(4):
+        until_hit(warm, body, "/v1/messages")
+    assert told(warm.post(body, path="/v1/messages", anthropic_version="2023-01-01")) == "miss"
+    assert told(warm.post(body, path="/v1/messages")) == "hit"
+
+
 def test_the_socket_has_it(gateway: GatewayServer, model: str) -> None:
     with SocketClient(gateway.port, "cold-key-0000000001") as socket:
         first = socket.answer("a", model, prompt="hello", temperature=0)
@@ -219,12 +227,21 @@ def test_no_tenant_gets_what_another_was_told(
 ) -> None:
     name, body = model.removeprefix("stub/"), hello(model, temperature=0)
     provider.script(name, replies(completion("canary")), replies(completion("other")))
-    cold.post(body)
-    until_hit(cold, body)
+    for _ in range(4):  # by then each process has read this body and remembers what it asks
+        until_hit(cold, body)
     answer = keyed(gateway, "other").post(body)
     assert told(answer) == "miss"
     assert b"canary" not in answer.body
+    assert told(keyed(gateway, "closed").post(body)) == "bypass"
     assert b"canary" in cold.post(body).body
+
+
+def test_one_body_asks_something_else_at_another_door(cold: Caller, model: str) -> None:
+    body = hello(model, temperature=0, prompt="hello")
+    for _ in range(4):
+        until_hit(cold, body)
+    assert told(cold.post(body, path="/v1/completions")) == "miss"
+    assert told(cold.post(body)) == "hit"
 
 
 def test_limits_of_requests_count_hits(gateway: GatewayServer, model: str) -> None:
