@@ -82,23 +82,16 @@ class Lane:
                     await self.gateway.directory.identify(origin)  # strangers are not listened to for long
                 body = await read_body(receive, headers, self.body_limit, form=entered.form)
                 known = self._known(entered, body)
-                call = Call(
-                    id=call_id,
-                    ask=entered.parse(body, headers) if known is None else known.ask,
-                    origin=origin,
-                    started=self.gateway.clock.monotonic(),
-                    familiar=known,
-                )
+                ask = entered.parse(body, headers) if known is None else known.ask
+                started = self.gateway.clock.monotonic()
+                call = Call(id=call_id, ask=ask, origin=origin, started=started, familiar=known)
                 outcome = await self._run(call, dialect, answer, receive)
-                if known is None and outcome.served.cache == "hit" and entered.by_body:
+                if outcome.served.cache == "hit" and known is None and entered.by_body:
                     self._familiar.put((entered.parse, body), Familiar(call.ask), len(body))
             else:
                 body = await read_body(receive, headers, self.body_limit) if entered.read else b""
-                query = scope["query_string"]
-                told = self.reader.tell(
-                    entered, method=method, name=rest, query=query, body=body, origin=origin
-                )
-                await answer.json(*await told)
+                asked = {"name": rest, "query": scope["query_string"], "body": body}
+                await answer.json(*await self.reader.tell(entered, method=method, origin=origin, **asked))
         except GatewayError as error:
             await self._fail(error, dialect, answer, door, began)
         except Exception as error:  # noqa: BLE001 - the caller gets an envelope, whatever went wrong
