@@ -30,6 +30,7 @@ class Departure:
         self._ticker.discard(self)
         if self._watcher is not None:
             self._watcher.cancel()
+            self._watcher = None  # it leads back here: nothing is left for the collector
 
     def tick(self, now: float) -> None:
         """Begin to watch."""

@@ -161,6 +161,7 @@ class Gateway:
             async with Admitted(self, tab) as admitted:
                 tab.reply = reply = await self._answer(tab, snapshot, tab.recording or relay)
         finally:
+            tab.winner = None  # it leads back to the tab: nothing is left for the collector
             if tab.plan is not None:
                 self.flights.leave(tab.seat)
                 self.recall.close(tab)

@@ -1,6 +1,7 @@
 """A call from the key to the ledger, whole and streamed."""
 
 import asyncio
+import gc
 from collections.abc import Container, Sequence
 from uuid import UUID
 
@@ -13,6 +14,8 @@ from gateway.errors import BooksAway, BudgetExceeded, Unauthenticated
 from gateway.exchange import Timeouts
 from gateway.memory import MemoryBooks, MemorySpill
 from gateway.principal import Policy
+from gateway.tab import Tab
+from gateway.trial import Trial
 from tests.support.clock import FakeClock, idle
 from tests.support.engine import (
     BOUNDED,
@@ -215,3 +218,22 @@ async def test_an_answer_that_is_cut_to_the_budget_is_asked_for_so(clock: FakeCl
     (request,) = rig.script.requests
     assert msgspec.json.decode(request.body)["max_tokens"] == 40
     rig.assert_balanced()
+
+
+async def test_a_call_leaves_nothing_behind_for_the_collector(clock: FakeClock) -> None:
+    """What refers to itself in a circle stays in memory, with all it carries, until somebody looks for it."""
+    rig = Rig(completes(), clock=clock)
+    await rig.run()
+    gc.collect()
+    gc.disable()
+    try:
+        before = _tabs()
+        for _ in range(3):
+            await rig.run()
+        assert _tabs() == before
+    finally:
+        gc.enable()
+
+
+def _tabs() -> int:
+    return sum(isinstance(one, Tab | Trial) for one in gc.get_objects())
