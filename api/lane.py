@@ -84,8 +84,8 @@ class Lane:
                 known = self._known(entered, body)
                 ask = entered.parse(body, headers) if known is None else known.ask
                 started = self.gateway.clock.monotonic()
-                call = Call(id=call_id, ask=ask, origin=origin, started=started, familiar=known)
-                outcome = await self._run(call, dialect, answer, receive)
+                call = Call(id=call_id, ask=ask, origin=origin, started=started)
+                outcome = await self._run(call, known, dialect, answer, receive)
                 if outcome.served.cache == "hit" and known is None and entered.by_body:
                     self._familiar.put((entered.parse, body), Familiar(call.ask), len(body))
             else:
@@ -102,13 +102,15 @@ class Lane:
         """What a body asks that was read before: the cache answered it, and so it comes again."""
         return self._familiar.get((door.parse, body)) if len(body) <= _SHORT else None
 
-    async def _run(self, call: Call, dialect: Dialect, answer: Answer, receive: Receive) -> Outcome:
+    async def _run(
+        self, call: Call, known: Familiar | None, dialect: Dialect, answer: Answer, receive: Receive
+    ) -> Outcome:
         if call.ask.stream and not self.streams:
             raise StreamingDisabled
         answer.renderer = dialect.open_stream(call) if call.ask.stream else None
         with Departure(receive, self.gateway.upstream.ticker) as departure:
             try:
-                outcome = await self.gateway.run(call, answer if call.ask.stream else None)
+                outcome = await self.gateway.run(call, answer if call.ask.stream else None, known)
             except asyncio.CancelledError:
                 task = asyncio.current_task()
                 if not departure.happened or task is None or task.uncancel():

@@ -1,13 +1,10 @@
 """The values that travel through the engine: frozen, keyword-only, free of any framework."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from uuid import UUID
 
 from msgspec import Raw, Struct
-
-if TYPE_CHECKING:
-    from gateway.caching.familiar import Familiar
 
 Kind = Literal["chat", "embedding", "image", "speech", "transcription", "moderation", "rerank", "count"]
 Status = Literal["settled", "failed", "refunded", "unsettled", "cached"]
@@ -131,8 +128,6 @@ class Call(Struct, frozen=True, kw_only=True, gc=False):
     ask: Ask
     origin: Origin
     started: float
-    familiar: "Familiar | None" = None
-    """What is known of its ask, if the cache answered that before."""
 
 
 class Rate(Struct, frozen=True, kw_only=True, gc=False):

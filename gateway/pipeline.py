@@ -10,6 +10,7 @@ from gateway.admitted import Admitted
 from gateway.batching import Teller
 from gateway.breaker import Breaker
 from gateway.breakers import Board, MakeBreaker
+from gateway.caching.familiar import Familiar
 from gateway.call import Call, Outcome, Reply
 from gateway.catalog import Snapshot
 from gateway.errors import NoSecureProvider, RevisionMoved
@@ -100,7 +101,7 @@ class Gateway:
             turnstile=self.turnstile or MemoryTurnstile(clock),
         )
 
-    async def run(self, call: Call, relay: Relay | None = None) -> Outcome:
+    async def run(self, call: Call, relay: Relay | None = None, familiar: Familiar | None = None) -> Outcome:
         """One request's way. A stream goes the same way, its events through `relay` as they come.
 
         1. identify the key, and the person behind the app if it names one; recall what the call goes on from
@@ -118,14 +119,14 @@ class Gateway:
         and cancelled calls all leave by it.
         """
         try:
-            return await self._run(call, relay)
+            return await self._run(call, relay, familiar)
         except RevisionMoved as moved:  # between 1 and 2, where nothing was held
             await self.directory.catch_up(moved.revision)
         except ClaimTaken:
             pass  # in 2: another call has the same `Idempotency-Key`
         return await run_once(lambda: self._run(call, relay), relay=relay, vault=self.vault, clock=self.clock)
 
-    async def _run(self, call: Call, relay: Relay | None) -> Outcome:
+    async def _run(self, call: Call, relay: Relay | None, familiar: Familiar | None = None) -> Outcome:
         principal, tab = await self.directory.identify(call.origin), None
         try:
             if call.ask.previous:
@@ -133,7 +134,7 @@ class Gateway:
             name = call.ask.end_user
             end_user = await self.directory.end_user(principal, name) if name else None
             snapshot = self.catalog.snapshot()
-            now, familiar = self.clock.now(), call.familiar
+            now = self.clock.now()
             tab = None if familiar is None else familiar.open_tab(call, principal, snapshot, now)
             if tab is None:
                 tab = open_tab(call, principal, end_user, snapshot, now)
@@ -141,6 +142,8 @@ class Gateway:
         except BaseException as error:  # it goes on; those that were cancelled are told of too
             self.recent.ended(call, principal, tab, error)
             raise
+        if familiar is not None and tab.cache == "hit":
+            familiar.answered(tab, snapshot)
         if tab.notes or tab.waited:  # else its entry tells all
             self.recent.answered(tab, outcome.reply)
         return outcome
@@ -151,8 +154,6 @@ class Gateway:
             if self.recall.is_on or tab.principal.policy.shares:
                 kept = await self.recall.look(tab)
                 if kept is not None:
-                    if tab.call.familiar is not None:
-                        tab.call.familiar.answered(tab, snapshot)
                     return await self.retelling.tell(tab, kept, relay)
                 self._prepare(tab, relay)
             tab.hold = worst_hold(tab)

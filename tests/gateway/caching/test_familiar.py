@@ -34,8 +34,7 @@ async def rig(clock: FakeClock, familiar: Familiar) -> Keeping:
 
 
 async def told(rig: Keeping, familiar: Familiar, **origin: object) -> str:
-    call = replace(rig.call(familiar.ask, **origin), familiar=familiar)
-    outcome = await rig.gateway.run(call)
+    outcome = await rig.gateway.run(rig.call(familiar.ask, **origin), familiar=familiar)
     await rig.gateway.recall.drain()
     return outcome.served.cache
 
