@@ -45,7 +45,7 @@ DRAIN_AFTER = 0.05
 DRAIN_AT = 64
 """So many entries are moved at once, at the latest: a millisecond's work."""
 
-CHECKPOINT_AT = 10_000
+CHECKPOINT_AT = 20_000
 """So many entries after a checkpoint the next one is due, that the log may not grow long."""
 
 _Result = TypeVar("_Result")
