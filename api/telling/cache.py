@@ -5,11 +5,11 @@ from typing import Any
 
 from api.telling.desk import Desk, Question
 from api.telling.facts import CacheFact, Clearing
+from api.telling.rights import owner_check
 from gateway.caching.kept import open_label
 from gateway.caching.values import CacheStatus
-from gateway.errors import Forbidden, GatewayError
+from gateway.errors import GatewayError
 
-_MAY_CLEAR = frozenset({"operator", "owner"})
 _NANO = 1_000_000_000
 _MEGABYTE = 1024 * 1024
 
@@ -22,9 +22,7 @@ async def tell_cache(desk: Desk, question: Question) -> CacheFact:
 async def clear_cache(desk: Desk, question: Question) -> dict[str, Any]:
     """Keep answers of the tenant no longer."""
     principal, meant = question.principal, question.asked
-    if _MAY_CLEAR.isdisjoint(principal.roles):
-        told = "The cache is cleared with an owner's key, or a platform key that has the role of an operator."
-        raise Forbidden(told)
+    owner_check(principal)
     assert isinstance(meant, Clearing)  # noqa: S101 - what its door reads
 
     def is_meant(sealed: bytes) -> bool:
